@@ -1,0 +1,1 @@
+"""Analytics reads: questions and answers about what was said and what was known. It writes nothing."""

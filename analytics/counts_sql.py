@@ -1,0 +1,121 @@
+"""A breakdown counted by PostgreSQL from sessions and messages: sets of rows, and never a row in Python.
+
+Sessions are counted whole, unless the question is about messages: then those that are meant, one by one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from chat.models.conditions import at_sql
+from chat.selections import Selection
+
+from .cells_sql import Table, counting, placed_in
+from .counts import Counts
+from .metrics import PARTS, parts_of
+from .questions import Key, Question
+from .statements import EmptyResultSet, Sql, fetched, joined, rows_of
+
+FAILED: Final = "('failed', 'interrupted')"
+_OF_SESSION: Final = {
+    **{"tenant": "tenant_id", "mentor": "mentor_id", "user_id": "user_id", "at": "created_at"},
+    **{"session": "id", "next_sequence": "next_sequence", "metadata": "metadata"},
+}
+_OF_MESSAGE: Final = {
+    **{"tenant": "session__tenant_id", "mentor": "session__mentor_id", "user_id": "session__user_id"},
+    **{"at": "session__created_at", "session": "session_id", "metadata": "session__metadata"},
+    **{"snapshot": "extra__metadata", "status": "status", "ttft_ms": "extra__ttft_ms"},
+    **{"duration_ms": "extra__duration_ms", "prompt_tokens": "extra__prompt_tokens"},
+    **{"completion_tokens": "extra__completion_tokens"},
+}
+# A user is the tenant's own; sorted by bytes, which is the fastest order.
+_WHO: Final = """(CASE WHEN user_id <> '' THEN tenant || ':' || user_id END) COLLATE "C" """
+_WHO_OF_ONE_TENANT: Final = """NULLIF(user_id, '') COLLATE "C" """
+_PARTS: Final = {
+    "users": "count(DISTINCT who)",
+    "ttft_p50": "percentile_cont(0.5) WITHIN GROUP (ORDER BY ttft_ms)",
+    "ttft_p95": "percentile_cont(0.95) WITHIN GROUP (ORDER BY ttft_ms)",
+    "duration_p50": "percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms)",
+    "duration_p95": "percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms)",
+    "prompt_tokens": "sum(prompt_tokens)",
+    "completion_tokens": "sum(completion_tokens)",
+}
+_PARTS_OF_SESSIONS: Final = {
+    **_PARTS,
+    **{"sessions": "count(*)", "messages": "sum(messages)", "failures": "count(m.id)"},
+}
+_PARTS_OF_MESSAGES: Final = {
+    **_PARTS,
+    **{"sessions": "count(DISTINCT session)", "messages": "count(*)"},
+    "failures": f"count(*) FILTER (WHERE status IN {FAILED})",
+}
+# Session by session through the covering index, in its order: the planner, who counts every page of it as a
+# read from disk, would rather read the whole table.
+_OF_ITS_ANSWERS: Final = """placed LEFT JOIN LATERAL (
+  SELECT ttft_ms, duration_ms, prompt_tokens, completion_tokens FROM chat_chatmessagehistoryextra
+  WHERE session_id = placed.session AND COALESCE(ttft_ms, duration_ms, prompt_tokens, completion_tokens) IS NOT NULL
+  OFFSET 0) AS m ON true"""
+_ITS_FAILED: Final = (
+    f"placed LEFT JOIN chat_chatmessagehistory m ON m.session_id = placed.session AND m.status IN {FAILED}"
+)
+_SOURCES: Final = {"sessions": "placed", "answers": _OF_ITS_ANSWERS, "failures": _ITS_FAILED}
+
+
+def count(selection: Selection, question: Question, periods: list[datetime]) -> Counts:
+    """The cells of the question; `periods` are the beginnings of those in its range, none without an interval."""
+    table, keys = Table(len(question.by)), len(question.by)
+    one_by_one = question.reads_messages(selection.filter)
+    words = _PARTS_OF_MESSAGES if one_by_one else _PARTS_OF_SESSIONS
+    try:
+        base = _base(selection, question, one_by_one)
+    except EmptyResultSet:
+        return table.counts()
+    for place in PARTS:
+        if parts := [part for part in PARTS[place] if part in parts_of(question.metrics)]:
+            placed = _placed(base, question, periods, one_by_one, in_order=place == "answers")
+            source = "placed" if one_by_one else _SOURCES[place]
+            asked = counting([words[part] for part in parts], keys=keys, by_time=bool(periods), source=source)
+            table.put(parts, fetched(placed, asked))
+    return table.counts()
+
+
+def _placed(
+    base: Sql, question: Question, periods: list[datetime], one_by_one: bool, *, in_order: bool
+) -> Sql:
+    own = "status, ttft_ms, duration_ms, prompt_tokens, completion_tokens" if one_by_one else "messages"
+    return placed_in(
+        base,
+        keys=len(question.by),
+        buckets=question.buckets,
+        periods=periods,
+        columns=f"session, who, {own}",
+        weight="count(DISTINCT session)" if one_by_one else "count(*)",
+        order=" ORDER BY session" if in_order and not one_by_one else "",
+    )
+
+
+def _base(selection: Selection, question: Question, one_by_one: bool) -> Sql:
+    """A row for each session, or for each message, that is meant, with the values v0, v1 that it counts for."""
+    rows = (
+        rows_of(selection.messages(), **_OF_MESSAGE)
+        if one_by_one
+        else rows_of(selection.sessions(), **_OF_SESSION)
+    )
+    own = (
+        "status, ttft_ms, duration_ms, prompt_tokens, completion_tokens"
+        if one_by_one
+        else "next_sequence - 1 AS messages"
+    )
+    who = _WHO_OF_ONE_TENANT if len(selection.tenant_ids or ()) == 1 else _WHO
+    values = [_value(key, number) for number, key in enumerate(question.by)]
+    return joined("", [Sql(f"SELECT session, {who} AS who, at, {own}"), *values, Sql(" FROM "), rows])
+
+
+def _value(key: Key, number: int) -> Sql:
+    plain = {"mentor": "mentor", "user": "NULLIF(user_id, '')", "status": "status"}
+    if key.root in plain:
+        return Sql(f", to_jsonb({plain[key.root]}) AS v{number}")
+    context = "snapshot" if key.root == "message_context" else "(metadata -> 'client_context')"
+    text, params = at_sql(context, key.path)
+    return Sql(f", {text} AS v{number}", tuple(params))

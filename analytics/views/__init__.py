@@ -1,0 +1,1 @@
+"""The doors of analytics: they parse, authorise and answer."""

@@ -1,0 +1,1 @@
+"""Figures of reading: lists, analytics, search and exports, at scale."""

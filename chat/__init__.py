@@ -1,0 +1,1 @@
+"""Chat writes: the turn and everything that stores."""

@@ -1,0 +1,25 @@
+"""The admin: tenants, mentors and tokens are kept here; conversations are inspected, never edited.
+
+Django's permissions say what a member of staff may do, the tenants they are members of say where: rows of
+other tenants are not there for them. Superusers see all. Only superusers delete: tokens, single sessions, and
+tenants and mentors without sessions.
+"""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from ..models import ApiToken, ChatMessageHistory, Mentor, Session, Tenant
+from .messages import MessageAdmin
+from .sessions import SessionAdmin
+from .tenants import MentorAdmin, TenantAdmin
+from .tokens import ApiTokenAdmin
+
+admin.site.site_header = admin.site.site_title = "Mentor Context"
+admin.site.index_title = "Administration"
+
+admin.site.register(Tenant, TenantAdmin)
+admin.site.register(Mentor, MentorAdmin)
+admin.site.register(ApiToken, ApiTokenAdmin)
+admin.site.register(Session, SessionAdmin)
+admin.site.register(ChatMessageHistory, MessageAdmin)

@@ -1,0 +1,164 @@
+"""What may be lost: the cache of client contexts and the event logs of running turns.
+
+On Redis where there is one, else in this process, behind one interface. Nothing here is the only copy of
+anything, so errors are counted and logged and never raised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import time
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache as django_cache
+from django_redis.exceptions import ConnectionInterrupted
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.exceptions import RedisError
+
+from . import telemetry
+
+log = structlog.get_logger(__name__)
+PAUSE_SECONDS = 2.0
+# One command for all turns of a process: a client library's price is by the command.
+_APPEND = """
+for i, key in ipairs(KEYS) do
+  redis.call('RPUSH', key, ARGV[i])
+  redis.call('EXPIRE', key, ARGV[#KEYS + 1])
+end
+"""
+
+
+def context_key(session_id: object) -> str:
+    """The key of a session's client context, by the name that others read it under."""
+    return f"session_{session_id}_metadata"
+
+
+def events_key(generation_id: object) -> str:
+    return f"{settings.KEY_PREFIX}:turn:{generation_id}:events"
+
+
+class Store(Protocol):
+    async def get_context(self, session_id: object) -> str | None:
+        """The JSON text of the client context, or None: unknown, expired or unreachable."""
+
+    async def set_context(self, session_id: object, text: str) -> None: ...
+
+    async def log_events(self, frames: Mapping[str, Sequence[str]]) -> bool:
+        """Append frames to the logs of their generations; False where that did not happen."""
+
+    async def read_events(self, generation_id: str, after: int) -> list[str]:
+        """The frames after the first `after` ones."""
+
+
+class RedisStore:
+    """One client an event loop, over a pool that makes callers wait and does not fail them."""
+
+    def __init__(self) -> None:
+        self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Redis] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._paused_until = 0.0
+
+    def _client(self) -> Redis:
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            pool = BlockingConnectionPool.from_url(
+                settings.REDIS_URL, max_connections=16, timeout=1, socket_timeout=1, socket_connect_timeout=1
+            )
+            self._clients[loop] = Redis(connection_pool=pool)
+        return self._clients[loop]
+
+    @contextlib.contextmanager
+    def _guarded(self, action: str) -> Iterator[bool]:
+        """Whether to try at all: after an error nobody waits on a dead cache for a moment, then one asks."""
+        now = time.monotonic()
+        try_it = now >= self._paused_until
+        if try_it and self._paused_until:
+            self._paused_until = now + PAUSE_SECONDS
+        try:
+            yield try_it
+        except (TimeoutError, RedisError, OSError) as error:
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
+            # The kept connections to a Redis that was restarted are all dead: each would fail once more.
+            self._clients.pop(asyncio.get_running_loop(), None)
+            telemetry.CACHE_ERRORS.labels(action).inc()
+            log.warning("cache_error", action=action, error=type(error).__name__)
+        else:
+            if try_it:
+                self._paused_until = 0.0
+
+    async def get_context(self, session_id: object) -> str | None:
+        with self._guarded("get_context") as reachable:
+            if reachable:
+                value = await self._client().get(context_key(session_id))
+                return str(value, errors="replace") if isinstance(value, bytes) else value
+        return None
+
+    async def set_context(self, session_id: object, text: str) -> None:
+        with self._guarded("set_context") as reachable:
+            if reachable:
+                await self._client().set(context_key(session_id), text, ex=settings.CONTEXT_CACHE_SECONDS)
+
+    async def log_events(self, frames: Mapping[str, Sequence[str]]) -> bool:
+        with self._guarded("log_events") as reachable:
+            if reachable:
+                keys = [events_key(generation_id) for generation_id in frames]
+                texts = ["\n".join(lines) for lines in frames.values()]
+                await self._client().eval(_APPEND, len(keys), *keys, *texts, settings.EVENT_LOG_SECONDS)
+                return True
+        return False
+
+    async def read_events(self, generation_id: str, after: int) -> list[str]:
+        with self._guarded("read_events") as reachable:
+            if reachable:
+                blocks = await self._client().lrange(events_key(generation_id), 0, -1)
+                texts = [block if isinstance(block, str) else block.decode() for block in blocks]
+                return "\n".join(texts).split("\n")[after:] if texts else []
+        return []
+
+
+class LocalStore:
+    """The same in this process: the embedded default."""
+
+    def __init__(self) -> None:
+        self._logs: dict[str, tuple[float, list[str]]] = {}
+
+    async def get_context(self, session_id: object) -> str | None:
+        value: str | None = django_cache.get(context_key(session_id))
+        return value
+
+    async def set_context(self, session_id: object, text: str) -> None:
+        django_cache.set(context_key(session_id), text, settings.CONTEXT_CACHE_SECONDS)
+
+    async def log_events(self, frames: Mapping[str, Sequence[str]]) -> bool:
+        now = time.monotonic()
+        for generation_id, texts in frames.items():
+            _, log_so_far = self._logs.pop(generation_id, (now, []))
+            self._logs[generation_id] = (now + settings.EVENT_LOG_SECONDS, [*log_so_far, *texts])
+        # In order of their last write: the expired ones stand first.
+        while self._logs and next(iter(self._logs.values()))[0] < now:
+            del self._logs[next(iter(self._logs))]
+        return True
+
+    async def read_events(self, generation_id: str, after: int) -> list[str]:
+        return self._logs.get(generation_id, (0.0, []))[1][after:]
+
+
+@functools.cache
+def store() -> Store:
+    return RedisStore() if settings.REDIS_URL else LocalStore()
+
+
+def forget_contexts(sessions: Iterable[object]) -> None:
+    """Of sessions that are gone. Synchronous; what a dead cache keeps is in force nowhere, and expires."""
+    try:
+        django_cache.delete_many([context_key(session_id) for session_id in sessions])
+    except (ConnectionInterrupted, RedisError, OSError) as error:
+        telemetry.CACHE_ERRORS.labels("forget_contexts").inc()
+        log.warning("cache_error", action="forget_contexts", error=type(error).__name__)

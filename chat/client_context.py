@@ -1,0 +1,117 @@
+"""The context law. This module alone decides what becomes of metadata that somebody sends.
+
+A value replaces the context whole; null or absent changes nothing; {} clears it; an equal value makes no new
+version. Keys that a tenant's own token set are verified: any other writer replaces the unsigned keys only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from . import strict_json, telemetry
+from .models import SessionContextVersion
+from .payloads import PayloadWarning
+
+Warnings = list[PayloadWarning]
+EMPTY = "{}"
+
+
+def digest_of(text: str, *, verified: bool = False) -> str:
+    """124 bits that tell two context texts apart, and whether all keys are verified; it keeps no secret."""
+    return ("v" if verified else "u") + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()[1:]
+
+
+def is_in_force(text: str, digest: str, *, verified: bool = False) -> bool:
+    """Whether the session's digest is of this text; asked for `verified`, with every key verified."""
+    if verified:
+        return digest == digest_of(text, verified=True)
+    return digest[1:] == digest_of(text)[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """One value of a session's context: its compact JSON text as the client spelled it, and its verified keys."""
+
+    text: str = EMPTY
+    verified_keys: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.text, verified=len(self.verified_keys) == len(json.loads(self.text)))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a write comes to: the context from now on, whether that is a new version, and what to tell the sender."""
+
+    context: InForce
+    changed: bool
+    warnings: Warnings = field(default_factory=list)
+
+
+def decide(now: InForce, sent: str | None, *, verified: bool) -> Decision:
+    """Apply the law to one write; `sent` is the metadata's compact text, None for null or absent.
+
+    Equal is equal in both layers: a value that gets verified is a new version.
+    """
+    if sent is None:
+        return Decision(now, changed=False)
+    if verified:
+        new, warnings = InForce(sent, tuple(json.loads(sent))), Warnings()
+    else:
+        new, warnings = _over_unsigned_keys(now, sent)
+    same_layers = set(new.verified_keys) == set(now.verified_keys)
+    if same_layers and strict_json.same(json.loads(new.text), json.loads(now.text)):
+        return Decision(now, changed=False, warnings=warnings)
+    return Decision(new, changed=True, warnings=warnings)
+
+
+def _over_unsigned_keys(now: InForce, sent: str) -> tuple[InForce, Warnings]:
+    """The lower layer replaced, the verified keys kept above it."""
+    if not now.verified_keys:
+        return InForce(sent), []
+    ours, theirs = strict_json.spelled(now.text), strict_json.spelled(sent)
+    kept = {key: ours[key] for key in now.verified_keys if key in ours}
+    warnings = [_kept_out(key) for key in theirs if key in kept and not _alike(theirs[key], kept[key])]
+    return InForce(strict_json.spell({**theirs, **kept}), tuple(kept)), warnings
+
+
+def _alike(one: Any, other: Any) -> bool:
+    return strict_json.same(json.loads(strict_json.spell(one)), json.loads(strict_json.spell(other)))
+
+
+def _kept_out(key: str) -> PayloadWarning:
+    pointer = strict_json.step("/metadata", key)
+    return {
+        "code": "verified_key_kept",
+        "pointer": pointer,
+        "message": "A verified value stays in force here.",
+    }
+
+
+def in_force(session_id: UUID, version: int) -> InForce:
+    """The stored version: the truth that every cached text is held against."""
+    if version == 0:
+        return InForce()
+    row = SessionContextVersion.objects.values_list("text", "verified_keys")
+    text, verified_keys = row.get(session_id=session_id, number=version)
+    return InForce(text, tuple(verified_keys))
+
+
+def text_in_force(cached: str | None, digest: str, stored: Callable[[], InForce]) -> tuple[str, bool]:
+    """The text of the context in force, and whether the cache should be filled with it.
+
+    A cached text counts only if it is the one whose digest the session's row names: a stale one never wins.
+    """
+    if not digest:
+        return EMPTY, False
+    if cached is not None and is_in_force(cached, digest):
+        telemetry.CONTEXT_CACHE.labels("hit").inc()
+        return cached, False
+    telemetry.CONTEXT_CACHE.labels("miss" if cached is None else "stale").inc()
+    return stored().text, True

@@ -1,0 +1,239 @@
+"""Tenants, their mentors with every version of their prompts, and their API tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+import zoneinfo
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models, transaction
+from django.utils import timezone
+
+MOST_PINNED_KEYS = 8
+
+
+def _check_time_zone(name: str) -> None:
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(f"{name!r} is not an IANA time zone.")
+
+
+def _check_strings(value: object) -> None:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValidationError("This must be a list of strings.")
+
+
+def _check_pinned_keys(value: object) -> None:
+    _check_strings(value)
+    if isinstance(value, list) and (len(value) > MOST_PINNED_KEYS or len(set(value)) < len(value)):
+        raise ValidationError(f"At most {MOST_PINNED_KEYS} keys may be pinned, each once.")
+
+
+def _check_object(value: object) -> None:
+    if not isinstance(value, dict):
+        raise ValidationError("This must be an object.")
+
+
+class Tenant(models.Model):
+    """An organisation; it owns mentors, tokens and sessions."""
+
+    key = models.SlugField(
+        max_length=100, unique=True, help_text="The name that clients send as flow.tenant."
+    )
+    name = models.CharField(max_length=200)
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[_check_time_zone])
+    pinned_keys = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[_check_pinned_keys],
+        help_text='Up to eight keys of the client context that are counted ahead, such as "order.region".',
+    )
+    members = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        blank=True,
+        related_name="tenants",
+        help_text="Staff who may see this tenant; superusers see all.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["key"]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Prompting(models.Model):
+    """What decides a prompt: copied whole into each MentorVersion, so that old prompts can be rebuilt."""
+
+    class GreetingMethod(models.TextChoices):
+        PROACTIVE_PROMPT = "proactive_prompt", "the model greets by these instructions"
+        PROACTIVE_RESPONSE = "proactive_response", "the user is greeted with this text"
+
+    class Delivery(models.TextChoices):
+        USER_BLOCK = "user_block", "a block at the end of the user's message"
+        SYSTEM_PROMPT = "system_prompt", "a block at the end of the system prompt"
+        OFF = "off", "not shown to the model"
+
+    system_prompt = models.TextField(blank=True)
+    greeting_method = models.CharField(
+        max_length=20, choices=GreetingMethod.choices, default=GreetingMethod.PROACTIVE_RESPONSE
+    )
+    greeting_text = models.TextField(blank=True)
+    model = models.CharField(
+        max_length=200, blank=True, help_text="Empty takes LLM_MODEL of the environment."
+    )
+    model_parameters = models.JSONField(default=dict, blank=True, validators=[_check_object])
+    history_window = models.PositiveIntegerField(
+        default=20,
+        validators=[MinValueValidator(0), MaxValueValidator(500)],
+        help_text="How many earlier messages the model is shown.",
+    )
+    context_delivery = models.CharField(max_length=20, choices=Delivery.choices, default=Delivery.USER_BLOCK)
+
+    class Meta:
+        abstract = True
+
+    def prompting(self) -> dict[str, Any]:
+        """Every value that decides a prompt, by field name."""
+        return {field.name: getattr(self, field.name) for field in Prompting._meta.local_fields}
+
+
+class Mentor(Prompting):
+    """A configured assistant of one tenant."""
+
+    class Continuation(models.TextChoices):
+        SESSION_TOKEN = "session_token", "with the session's token"
+        SESSION_ID = "session_id", "with the bare session id (public ibl.ai clients)"
+
+    unique_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="mentors")
+    slug = models.SlugField(max_length=100)
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    starter_prompts = models.JSONField(default=list, blank=True, validators=[_check_strings])
+    keep_page_content = models.BooleanField(
+        default=False, help_text="Off: of page content only its length and SHA-256 are stored."
+    )
+    allow_anonymous = models.BooleanField(default=False)
+    anonymous_continuation = models.CharField(
+        max_length=20, choices=Continuation.choices, default=Continuation.SESSION_TOKEN
+    )
+    allowed_origins = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[_check_strings],
+        help_text='Origins of pages that may talk to this mentor, such as "https://example.org"; "*" is any.',
+    )
+    is_active = models.BooleanField(default=True)
+    version = models.PositiveIntegerField(default=0, editable=False)
+    # Counts every save: running processes compare it in each turn, so a cached mentor is never stale.
+    revision = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["tenant", "slug"]
+        constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="mentor_slug_in_tenant")]
+
+    def __str__(self) -> str:
+        return f"{self.tenant}/{self.slug}"
+
+    @transaction.atomic
+    def save(self, **kwargs: Any) -> None:
+        """Store the mentor, and a new MentorVersion where anything that decides a prompt has changed."""
+        kwargs.pop("update_fields", None)
+        row = Mentor.objects.select_for_update().filter(pk=self.pk)
+        stored = row.values_list("revision", flat=True).first()
+        latest = self.versions.first() if self.pk else None
+        changed = latest is None or latest.prompting() != self.prompting()
+        self.version = (latest.number if latest else 0) + changed
+        # Of two who loaded the same row, the second's must be another.
+        self.revision = max(stored or 0, self.revision) + 1
+        super().save(**kwargs)
+        if changed:
+            MentorVersion.objects.create(mentor=self, number=self.version, **self.prompting())
+
+
+class MentorVersion(Prompting):
+    """A mentor's prompting as it once was. Append only."""
+
+    mentor = models.ForeignKey(Mentor, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["mentor", "number"], name="mentor_version_number")]
+
+    def __str__(self) -> str:
+        return f"{self.mentor} v{self.number}"
+
+
+class ApiToken(models.Model):
+    """A secret of one tenant (or of one mentor of it), stored as its SHA-256."""
+
+    class Scope(models.TextChoices):
+        READ_ALL = "read_all", "read"
+        WRITE_ALL = "write_all", "read and write"
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="tokens")
+    mentor = models.ForeignKey(
+        Mentor,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        help_text="Empty: every mentor of the tenant.",
+    )
+    name = models.CharField(max_length=200)
+    prefix = models.CharField(max_length=12, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scope = models.CharField(max_length=20, choices=Scope.choices, default=Scope.READ_ALL)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name = "API token"
+
+    def __str__(self) -> str:
+        return f"{self.prefix}… ({self.name})"
+
+    @staticmethod
+    def digest_of(secret: str) -> str:
+        # 256 random bits need no salt and no slow hash; a plain SHA-256 keeps the lookup indexed and cheap.
+        return hashlib.sha256(secret.encode()).hexdigest()
+
+    @classmethod
+    def issue(
+        cls,
+        tenant: Tenant,
+        *,
+        scope: str,
+        name: str,
+        mentor: Mentor | None = None,
+        expires_at: datetime | None = None,
+        secret: str | None = None,
+    ) -> tuple[ApiToken, str]:
+        """A stored token and its secret, which nobody can show again."""
+        secret = secret or f"mk_{secrets.token_urlsafe(32)}"
+        token = cls.objects.create(
+            tenant=tenant,
+            mentor=mentor,
+            scope=scope,
+            name=name,
+            expires_at=expires_at,
+            prefix=secret[:8],
+            digest=cls.digest_of(secret),
+        )
+        return token, secret
+
+    def revoke(self) -> None:
+        self.revoked_at = timezone.now()
+        self.save(update_fields=["revoked_at"])

@@ -1,0 +1,75 @@
+"""Turns per minute of a token, counted across processes; a session's own rate is read from its rows."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import weakref
+
+import structlog
+from django.conf import settings
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.strategies import FixedWindowRateLimiter
+
+from . import limits as chat_limits
+from . import telemetry
+from .access import Caller
+from .errors import RateLimited
+
+log = structlog.get_logger(__name__)
+PAUSE_SECONDS = 2.0
+_limiters: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, FixedWindowRateLimiter] = (
+    weakref.WeakKeyDictionary()
+)
+_paused_until: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, float] = weakref.WeakKeyDictionary()
+
+
+async def check_token_rate(caller: Caller) -> None:
+    """Count one turn of the caller's token. Raises RateLimited; a counter that is away lets everybody pass."""
+    per_minute = chat_limits.current().turns_per_minute_per_token
+    if caller.token is None or not per_minute or _is_paused():
+        return
+    limit = RateLimitItemPerMinute(per_minute, namespace=f"{settings.KEY_PREFIX}:turns")
+    try:
+        if await _limiter().hit(limit, str(caller.token.id)):
+            return
+        until = (await _limiter().get_window_stats(limit, str(caller.token.id))).reset_time
+    except Exception as error:
+        _pause()
+        telemetry.CACHE_ERRORS.labels("rate").inc()
+        log.warning("cache_error", action="rate", error=type(error).__name__)
+        return
+    raise RateLimited(retry_after=_seconds_until(until))
+
+
+def _is_paused() -> bool:
+    return time.monotonic() < _paused_until.get(asyncio.get_running_loop(), 0.0)
+
+
+def _pause() -> None:
+    """Nobody waits on a dead counter for a moment; its kept connections are dead too."""
+    _paused_until[asyncio.get_running_loop()] = time.monotonic() + PAUSE_SECONDS
+    _limiters.pop(asyncio.get_running_loop(), None)
+
+
+def _seconds_until(timestamp: float) -> float:
+    return max(1.0, round(timestamp - time.time(), 1))
+
+
+def _limiter() -> FixedWindowRateLimiter:
+    loop = asyncio.get_running_loop()
+    if loop not in _limiters:
+        _limiters[loop] = FixedWindowRateLimiter(_storage())
+    return _limiters[loop]
+
+
+def _storage() -> Storage:
+    if not settings.REDIS_URL:
+        return MemoryStorage()
+    return RedisStorage(
+        f"async+{settings.REDIS_URL}",
+        implementation="redispy",
+        socket_timeout=1,
+        socket_connect_timeout=1,
+    )

@@ -1,0 +1,55 @@
+"""What is written to a session beside its turns: its title, and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from .cache import forget_contexts
+from .errors import TurnInProgress
+from .models import Session
+
+AT_ONCE = 100
+
+
+def rename(session: Session, title: str) -> None:
+    """Without a word, the title is derived from the first prompt again."""
+    session.title = title
+    Session.objects.filter(pk=session.pk).update(title=title)
+
+
+def remove(session_id: UUID) -> None:
+    """The session with its messages, snapshots, versions and cached context.
+
+    Raises TurnInProgress while an answer is being written; nothing is removed then. The id is free afterwards: a
+    message that names it begins a session anew.
+    """
+    _remove([session_id])
+
+
+def remove_all(sessions: QuerySet[Session]) -> None:
+    """Each of them, some at a time.
+
+    Raises TurnInProgress: before anything is removed if one of them answers now, later if one begins to meanwhile.
+    """
+    if sessions.filter(turn_id__isnull=False, turn_lease_until__gt=Now()).exists():
+        raise TurnInProgress()
+    while found := list(sessions.order_by("id").values_list("id", flat=True)[:AT_ONCE]):
+        _remove(found)
+
+
+def _remove(sessions: Sequence[UUID]) -> None:
+    with transaction.atomic():
+        # The lock that a turn begins under: it has begun, or it will find no session.
+        locked = list(
+            Session.objects.select_for_update().filter(pk__in=sessions).order_by("pk").values_list("pk")
+        )
+        running = Session.objects.filter(pk__in=sessions, turn_id__isnull=False, turn_lease_until__gt=Now())
+        if locked and running.exists():
+            raise TurnInProgress()
+        Session.objects.filter(pk__in=sessions).delete()
+    forget_contexts(sessions)

@@ -1,0 +1,28 @@
+"""What Celery runs. A task takes an id or nothing, calls one rule, and may run twice."""
+
+from __future__ import annotations
+
+import structlog
+from celery import shared_task
+
+from . import leases, rollups
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(ignore_result=True)
+def reap_turns() -> int:
+    """Mark the turns whose process died; sent every ten seconds by the beat."""
+    reaped = leases.reap()
+    if reaped:
+        log.info("turns_reaped", count=reaped)
+    return reaped
+
+
+@shared_task(ignore_result=True)
+def roll_up() -> int:
+    """Count past days ahead; sent every minute by the beat."""
+    counted = rollups.roll_up()
+    if counted:
+        log.info("days_counted", count=counted)
+    return counted

@@ -1,0 +1,1 @@
+"""The REST doors: parse, authorise, call, and render."""

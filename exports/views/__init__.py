@@ -1,0 +1,1 @@
+"""The REST doors of exports: our own, and ibl.ai's."""

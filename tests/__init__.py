@@ -1,0 +1,1 @@
+"""The tests, by the module they speak of."""

@@ -1,0 +1,86 @@
+"""The documentation's tables are held against the program."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from chat import limits, sse
+from chat.errors import ChatError
+from chat.models import ChatMessageHistory, Mentor
+from chat.payloads import _FLOW_KEYS, _WIRE_KEYS
+from tests.clients import Socket, fetch, new_session
+from tests.test_house import FLOORS
+
+from .pages import GUIDE, ROOT, blocks, prose, short, table
+
+
+def test_the_payloads_keys() -> None:
+    keys = {row[0] for row in table("docs/integrators/payload.md", "| key |")}
+    assert keys == set(_WIRE_KEYS) | {f"flow.{key}" for key in _FLOW_KEYS}
+
+
+def test_the_limits() -> None:
+    rows = table("docs/integrators/payload.md", "| limit |")
+    told = {name: int(re.match(r"[\d,]+", default)[0].replace(",", "")) for name, default, _ in rows}  # type: ignore[index]
+    defaults = limits.Limits()
+    assert told == {f"LIMIT_{name.upper()}": getattr(defaults, name) for name in defaults.__slots__}
+
+
+def test_the_answers_at_once_of_a_socket() -> None:
+    assert f"at most {limits.current().answers_per_socket} answers at once" in prose(GUIDE[0])
+
+
+def test_the_warnings() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "chat").glob("*.py"))
+    codes = {one or other for one, other in re.findall(r'_warning\(\s*"(\w+)"|"code": "(\w+)"', source)}
+    assert {row[0] for row in table("docs/integrators/payload.md", "| code |")} == codes
+
+
+def kinds(kind: type[ChatError]) -> Iterator[type[ChatError]]:
+    yield kind
+    for one in kind.__subclasses__():
+        yield from kinds(one)
+
+
+def test_every_error_has_its_row_and_every_row_its_error() -> None:
+    assert sse.MethodNotAllowed in list(kinds(ChatError))
+    rows = table("docs/integrators/errors.md", "| code | status | when | send")
+    rows += table("docs/integrators/errors.md", "| code | status | when | say")
+    assert {(row[0], int(row[1])) for row in rows} == {(kind.code, kind.status) for kind in kinds(ChatError)}
+
+
+def test_the_first_frames_keys() -> None:
+    page = ROOT / "docs/integrators/frames.md"
+    first = json.loads(next(block.text for block in blocks(page) if block.does == "hear"))[0]
+    keys = {*first, *(f"context.{key}" for key in first.pop("context"))} - {"context"}
+    assert {row[0] for row in table(short(page), "| key | meaning |")} == keys
+
+
+def test_the_statuses() -> None:
+    statuses = {row[0] for row in table("docs/integrators/frames.md", "| status | the answer |")}
+    assert statuses == set(ChatMessageHistory.Status.values)
+
+
+def test_the_deliveries() -> None:
+    rows = table("docs/integrators/context.md", "| value | the context is |")
+    assert {row[0].split("`")[0] for row in rows} == set(Mentor.Delivery.values)
+
+
+def test_the_doors_are_there(live: str, names: dict[str, str]) -> None:
+    rows = table("docs/integrators.md", "| door |")
+    paths = re.findall(r"(GET |POST )?(/[^\s`?]+)", " ".join(cell for row in rows for cell in row[1:]))
+    assert len(paths) == 10
+    for method, path in paths:
+        path = re.sub(r"<(\w+)>", lambda name: new_session() if name[1].endswith("_id") else "demo", path)
+        if method:
+            assert "code" in fetch(live, method.strip(), path, {} if method == "POST " else None)[1]
+        else:
+            Socket(live, "demo", "").open(path).close()
+
+
+def test_the_floors() -> None:
+    rows = table("docs/development.md", "| floor |")
+    there = {path.stem for path in (ROOT / "chat").iterdir()}
+    assert [set(re.findall(r"\w+", row[1])) for row in reversed(rows)] == [floor & there for floor in FLOORS]
