@@ -124,8 +124,9 @@ def _carried(ground: Ground, server: Any, token: str) -> Iterator[dict[str, Any]
         _print_export(*rows[-1], before)
     rows.append(("stream.csv over HTTP", carrying.streamed(server, token)))
     _print_export(*rows[-1], before)
-    rows.append(("psql \\copy, after", carrying.copied(ground, file)))
-    _print_export(*rows[-1], before)
+    for name, order in (("psql \\copy, after", ""), ("psql \\copy, sorted as an export is", carrying.ORDER)):
+        rows.append((name, carrying.copied(ground, file, order)))
+        _print_export(*rows[-1], before)
     for name, figures in rows:
         yield {"name": name, "aim_ratio": carrying.AIM_RATIO, "aim_rss_mib": carrying.AIM_RSS_MIB, **figures}
 
