@@ -1,9 +1,10 @@
 # One image for the web processes, the workers, the beat and the migrations: compose.yaml says who runs what.
 FROM python:3.11-slim AS packages
-COPY requirements/run.txt /tmp/run.txt
+# With what a store for the exports needs: few bytes, and no second image.
+COPY requirements/s3.txt /tmp/requirements.txt
 RUN python -m venv /opt/venv \
  && /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
-    --require-hashes --no-deps --only-binary :all: -r /tmp/run.txt
+    --require-hashes --no-deps --only-binary :all: -r /tmp/requirements.txt
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/mentor --create-home mentor

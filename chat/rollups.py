@@ -25,6 +25,7 @@ from .filters import read_path
 from .models import Tenant
 from .models.conditions import at_sql
 from .models.rollups import TOTAL, Rollup, RollupDay, RollupMark
+from .models.tenants import MOST_PINNED_KEYS
 
 SETTLED = timedelta(hours=25)
 # Of one call: the next one goes on where it ended.
@@ -99,7 +100,9 @@ def count_day(plan: Plan, day: date) -> bool:
 def _count(plan: Plan, day: date) -> None:
     begin, end = plan.begin(day), plan.begin(day + timedelta(days=1))
     RollupMark.objects.filter(tenant_id=plan.tenant_id, at__gte=begin, at__lt=end).delete()
-    Rollup.objects.filter(tenant_id=plan.tenant_id, day=day).delete()
+    # Named are all the keys there can be: so the index leads to the day, and not through all of a tenant's.
+    every = range(TOTAL, MOST_PINNED_KEYS)
+    Rollup.objects.filter(tenant_id=plan.tenant_id, key__in=every, other_key__in=every, day=day).delete()
     with connection.cursor() as cursor:
         cursor.execute(*_counting(plan, day, begin, end))
     RollupDay.objects.update_or_create(
