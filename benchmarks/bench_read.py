@@ -42,7 +42,7 @@ def main() -> None:
 
         django.setup()
         result: dict[str, Any] = {"machine": machine(), "tuning": TUNING, "sessions": options.sessions}
-        result |= ground.fill(options.sessions) if ground.made_here else {}
+        result |= ground.fill(options.sessions) if ground.made_here else {"rollups": ground.roll_up()}
         result |= {"size": filling.sizes(ground.url)}
         if options.stay:
             print(f"DATABASE_URL={ground.url}", flush=True)
