@@ -20,7 +20,7 @@ from .columns import Column, Grain
 PLANNING: Final = (
     "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_material = off; "
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL random_page_cost = 1.1; "
-    "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off; "
+    "SET LOCAL max_parallel_workers_per_gather = 0; "
     "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL extra_float_digits = 1"
 )
 # Sorted here, as few and narrow rows; who joins to it laterally takes them one after the other. What no column

@@ -173,13 +173,14 @@ def _database() -> dict[str, Any]:
         config["OPTIONS"] = {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": pragmas}
         config["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
         return config
-    timeouts = {
+    parameters = {
         "lock_timeout": DATABASE_LOCK_TIMEOUT_MS,
         "statement_timeout": DATABASE_STATEMENT_TIMEOUT_MS,
         "idle_in_transaction_session_timeout": 10_000,
+        "jit": "off",  # it would compile for longer than any question here takes
     }
     options = config.setdefault("OPTIONS", {})
-    options["options"] = " ".join(f"-c {name}={value}" for name, value in timeouts.items())
+    options["options"] = " ".join(f"-c {name}={value}" for name, value in parameters.items())
     options["connect_timeout"] = 5
     # Django switches prepared statements off, also for what asks for one by itself. With a threshold that
     # nothing reaches only those are prepared, the statements of a turn: it takes 0.5 ms less of the database.
@@ -261,9 +262,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
 # Kept in memory: nothing here is so rare that a restart must remember when it last ran.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 # Each message expires when the next one is due: workers that come back do not find a thousand to run.
+EXPORTS_LEASE_SECONDS: float = _float("EXPORTS_LEASE_SECONDS", 20)
+_sweep = EXPORTS_LEASE_SECONDS * 1.5
 CELERY_BEAT_SCHEDULE = {
     "reap-turns": {"task": "chat.tasks.reap_turns", "schedule": 10.0, "options": {"expires": 10.0}},
-    "run-exports": {"task": "exports.tasks.sweep", "schedule": 30.0, "options": {"expires": 30.0}},
+    "run-exports": {"task": "exports.tasks.sweep", "schedule": _sweep, "options": {"expires": _sweep}},
     "open-windows": {"task": "exports.tasks.open_windows", "schedule": 60.0, "options": {"expires": 60.0}},
     "roll-up": {"task": "chat.tasks.roll_up", "schedule": 60.0, "options": {"expires": 60.0}},
 }
@@ -286,7 +289,6 @@ DRAIN_SECONDS: float = _float("DRAIN_SECONDS", 25)
 EXPORTS_KEEP_DAYS: float = _float("EXPORTS_KEEP_DAYS", 7)
 EXPORTS_LINK_SECONDS: int = _int("EXPORTS_LINK_SECONDS", 600)
 EXPORTS_AT_ONCE: int = _int("EXPORTS_AT_ONCE", 1)
-EXPORTS_LEASE_SECONDS: float = _float("EXPORTS_LEASE_SECONDS", 20)
 EXPORTS_CUT_SECONDS: float = _float("EXPORTS_CUT_SECONDS", 60)
 EXPORTS_DIR: Path = Path(_text("EXPORTS_DIR", str(VAR_DIR / "exports")))
 # Files that are not whole: on the same disk, so that a rename makes them an export.

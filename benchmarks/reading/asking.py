@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from .questions import Question
 
 Figures = dict[str, Any]
+IDLE_SECONDS = 3.0
 
 
 class Asker:
@@ -21,13 +22,18 @@ class Asker:
         self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         self.headers = {"Authorization": f"Api-Token {token}"}
         self.rounds = rounds
+        self.idle_until = 0.0
 
     def get(self, path: str) -> tuple[int, bytes, float]:
         """Status, body, milliseconds."""
+        if time.monotonic() > self.idle_until:
+            self.http.close()  # the server has, and this is not its time
+            self.http.connect()
         began = time.perf_counter()
         self.http.request("GET", path, headers=self.headers)
         answer = self.http.getresponse()
         body = answer.read()
+        self.idle_until = time.monotonic() + IDLE_SECONDS
         return answer.status, body, (time.perf_counter() - began) * 1000
 
     def figures(self, question: Question) -> Figures:

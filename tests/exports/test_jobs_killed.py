@@ -62,14 +62,24 @@ def yard(settings: Any) -> Yard:
 
 
 def caught_in_the_middle(export: Export) -> list[psutil.Process]:
-    """The holder's process and its worker, stopped when the file had begun to grow and was not whole."""
-    assert until(lambda: Export.objects.filter(id=export.id, rows__gt=0).exists(), 60)
+    """The holder's process and its worker, stopped when the file had begun to grow and was not whole.
+
+    The holder is let run for moments only, so that it is not done before anybody looks.
+    """
+    assert until(lambda: Export.objects.exclude(holder="").filter(id=export.id).exists(), 60)
     export.refresh_from_db()
     child = psutil.Process(int(export.holder.split(":")[1]))
     caught = [child, child.parent()]
+    send([child], signal.SIGSTOP)
+    while not export.rows:
+        send([child], signal.SIGCONT)
+        time.sleep(0.03)
+        send([child], signal.SIGSTOP)
+        time.sleep(0.1)
+        export.refresh_from_db()
+        assert export.state == "running"
     send(caught, signal.SIGSTOP)
-    export.refresh_from_db()
-    assert (export.state, export.resume is not None) == ("running", True)
+    assert export.resume is not None
     return caught
 
 
