@@ -29,6 +29,13 @@ from .questions import Key, Question
 from .statements import EmptyResultSet, Sql, fetched, joined, rows_of
 
 _SUMS: Final = ("sessions", "messages", "failures", "prompt_tokens", "completion_tokens")
+# What a session took, for who asks: each costs a look into its messages.
+_COST: Final = """ CROSS JOIN LATERAL (
+  SELECT COALESCE(sum(e.prompt_tokens), 0) AS prompt_tokens, COALESCE(sum(e.completion_tokens), 0) AS completion_tokens
+  FROM chat_chatmessagehistoryextra e WHERE e.session_id = r.session) AS cost"""
+_FAILURES: Final = """ CROSS JOIN LATERAL (
+  SELECT count(*) AS n FROM chat_chatmessagehistory m
+  WHERE m.session_id = r.session AND m.status IN {failed}) AS failed""".replace("{failed}", FAILED)
 # Fields of a filter that a rollup knows as well.
 _KNOWN: Final = frozenset({"tenant", "mentor", "since", "until", "query"})
 
@@ -134,8 +141,11 @@ def _ahead(selection: Selection, question: Question, plan: Plan, places: list[in
     columns = {key: "r.value", other: "r.other_value", TOTAL: "to_jsonb(r.mentor_id)"}
     values = "".join(f", {columns[place]} AS v{number}" for number, place in enumerate(places))
     mentors = selection.mentor_ids()
+    # One row for all days where no time is asked for: what comes after goes through all rows more than once.
+    day = "r.day" if question.interval else "'-infinity'::date"
+    sums = "".join(f", sum(r.{part})::bigint AS {part}" for part in _SUMS)
     text = (
-        f"SELECT (r.day::timestamp AT TIME ZONE %s) AS at{values}, r.{', r.'.join(_SUMS)}"  # noqa: S608
+        f"SELECT ({day}::timestamp AT TIME ZONE %s) AS at{values}{sums}"  # noqa: S608
         " FROM chat_rollup r JOIN clean USING (day)"
         " WHERE r.tenant_id = %s AND r.key = %s AND r.other_key = %s"
     )
@@ -143,7 +153,8 @@ def _ahead(selection: Selection, question: Question, plan: Plan, places: list[in
     if mentors is not None:
         text += " AND r.mentor_id = ANY(%s)"
         params.append(list(mentors))
-    return Sql(text, tuple(params))
+    groups = "".join(f", v{number}" for number in range(len(places)))
+    return Sql(f"{text} GROUP BY at{groups}", tuple(params))
 
 
 def _rows(selection: Selection, question: Question) -> Sql:
@@ -151,21 +162,21 @@ def _rows(selection: Selection, question: Question) -> Sql:
     columns = {"session": "id", "at": "created_at", "mentor": "mentor_id", "next_sequence": "next_sequence"}
     rows = rows_of(selection.sessions(), **columns, metadata="metadata")
     values = [_value(key, number) for number, key in enumerate(question.by)]
-    tokens = (
-        "COALESCE(sum(e.prompt_tokens), 0) AS prompt, COALESCE(sum(e.completion_tokens), 0) AS completion"
-    )
+    parts = parts_of(question.metrics)
+    failed = "failed.n" if "failures" in parts else "0"
+    tokens = [f"cost.{part}" if part in parts else "0" for part in ("prompt_tokens", "completion_tokens")]
     return joined(
         "",
         [
             Sql("SELECT r.at"),
             *values,
-            Sql(", 1, r.next_sequence - 1, failed.n, cost.prompt, cost.completion FROM days d"),
+            Sql(f", 1, r.next_sequence - 1, {failed}, {', '.join(tokens)} FROM days d"),
             Sql(" LEFT JOIN clean c ON c.day = d.day CROSS JOIN LATERAL (SELECT * FROM "),
             rows,
-            Sql(" WHERE r.at >= d.begins AND r.at < d.ends) AS r CROSS JOIN LATERAL ("),
-            Sql(f"SELECT {tokens} FROM chat_chatmessagehistoryextra e WHERE e.session_id = r.session"),  # noqa: S608
-            Sql(") AS cost CROSS JOIN LATERAL (SELECT count(*) AS n FROM chat_chatmessagehistory m"),
-            Sql(f" WHERE m.session_id = r.session AND m.status IN {FAILED}) AS failed WHERE c.day IS NULL"),
+            Sql(" WHERE r.at >= d.begins AND r.at < d.ends) AS r"),
+            Sql(_COST if tokens != ["0", "0"] else ""),
+            Sql(_FAILURES if failed != "0" else ""),
+            Sql(" WHERE c.day IS NULL"),
         ],
     )
 

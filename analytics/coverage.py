@@ -1,7 +1,8 @@
 """Coverage: what a mentor's prompt speaks of against what its clients send.
 
 A prompt mentions a key by a placeholder, by the key as a word of its own, or by a word that is spelled as keys
-are (`stateCode`, `state_code`). Looked at is every value that the contexts of the sessions ever had.
+are (`stateCode`, `state_code`). Looked at is every value that the contexts of the sessions ever had; and beside
+them, what never became a value of one because it was refused, cut or kept out.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from chat.placeholders import names
 from chat.selections import Selection
 
 from .facets import InUse, examples, keys_in_use
+from .refused import refused
 
 MOST_EXAMPLES: Final = 50
 _WORD: Final = re.compile(r"[^\W\d]\w*")
@@ -45,7 +47,7 @@ class Mention:
 
 
 def coverage(selection: Selection, mentor: Mentor) -> dict[str, Any]:
-    """`{mentor, delivery, sessions, complete, mentioned, never_sent, never_mentioned, changing_types}`"""
+    """`{mentor, delivery, sessions, complete, mentioned, never_sent, never_mentioned, changing_types, refused}`"""
     sent, complete = keys_in_use(selection, "versions")
     mentions = mentioned(mentor, sent)
     sessions = {one: _sessions(one, sent) for one in mentions}
@@ -60,6 +62,7 @@ def coverage(selection: Selection, mentor: Mentor) -> dict[str, Any]:
         "never_sent": [{"key": one.key, "how": one.how} for one, count in sessions.items() if not count],
         "never_mentioned": _never_mentioned(selection, sent, mentions),
         "changing_types": _changing(selection, sent),
+        "refused": refused(selection, mentor),
     }
 
 

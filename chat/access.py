@@ -9,15 +9,18 @@ from __future__ import annotations
 import dataclasses
 import time
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.models import User
 from django.core.signing import BadSignature, Signer
 from django.db.models import Q, QuerySet
 from django.http.request import split_domain_port, validate_host
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from .errors import AuthenticationFailed, AuthenticationRequired, NotFound, OriginNotAllowed, PermissionDenied
 from .models import ApiToken, ChatMessageHistory, Mentor, Session
@@ -230,6 +233,19 @@ def staff_caller(user: User) -> Caller:
     tenants = None if user.is_superuser else frozenset(user.tenants.values_list("id", flat=True))
     name = f"staff:{user.username}"
     return Caller("staff", name, None, tenants, name)
+
+
+def staff_of_session(key: str) -> User | None:
+    """The member of staff whom Django signed in under this session key."""
+    session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    if session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
+        return None
+    user = get_user_model().objects.filter(pk=session.get(SESSION_KEY), is_active=True, is_staff=True).first()
+    if user is None or not constant_time_compare(
+        session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()
+    ):
+        return None
+    return user
 
 
 def anonymous_caller(session_token: str) -> Caller:

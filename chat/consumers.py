@@ -15,11 +15,12 @@ from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from . import access, limits, telemetry
+from . import access, limits, refusals, telemetry
 from .database import in_database
 from .errors import AuthenticationFailed, ChatError, InvalidPayload, RateLimited, TooManySockets
 from .feeds import ClientLeft, deliver
 from .following import resume_turn
+from .live import process
 from .models import ApiToken
 from .payloads import BaseConsumerPayload, LegacyStop, ResumeCommand, StopCommand, parse_frame
 from .requests import Request
@@ -71,6 +72,17 @@ class BaseLLMRunnerConsumer:
             error = ChatError("Something went wrong here.")
         telemetry.REFUSED.labels(self.door, error.code).inc()
         return error.as_frame()
+
+    def count_refusal(self, error: Exception) -> None:
+        """Count what a payload was refused for; its sender has been told by now, and is told nothing of this."""
+        if not isinstance(error, ChatError):
+            return
+        try:
+            told = refusals.of_error(error)
+            if told and (sent := refusals.Sent.of(error)):
+                process().tally.add(self.request.sender(sent), self.door, told, sent.session_id)
+        except Exception as failure:
+            log.error("refusal_not_counted", door=self.door, exc_info=failure)
 
 
 class Socket(BaseLLMRunnerConsumer, AsyncWebsocketConsumer):
@@ -176,6 +188,7 @@ class ChatConsumer(Socket):
                 await self._obey(command)
         except Exception as error:
             await self.tell(self.error_frame(error))
+            self.count_refusal(error)
 
     async def _obey(self, command: BaseConsumerPayload | StopCommand | ResumeCommand) -> None:
         if len(self.tasks) >= limits.current().answers_per_socket and not isinstance(command, StopCommand):

@@ -20,6 +20,8 @@ class ChatError(Exception):
 
     code = "error"
     status = 500
+    # Of a refused payload, the members that say whom it was from and for, as sent: never told and never logged.
+    sent: dict[str, Any] | None = None
 
     def __init__(
         self,

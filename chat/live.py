@@ -24,10 +24,12 @@ from .cache import store
 from .database import in_database
 from .errors import LeaseLost, Unavailable
 from .feeds import Feed
+from .tallies import Tally
 
 log = structlog.get_logger(__name__)
 TICK_SECONDS = 0.2
 WAKE_SECONDS = 1.0
+LAST_WORDS_SECONDS = 3.0
 # The least time between two data frames of a turn: half of what a screen shows one picture for.
 FRAME_SECONDS = 0.008
 
@@ -133,6 +135,7 @@ class Process:
         self.turns: dict[str, LiveTurn] = {}
         self.draining = False
         self.channel = ""
+        self.tally = Tally()
         self._tasks: set[asyncio.Task[None]] = set()
         self._begins: weakref.WeakValueDictionary[UUID, BoundedLock] = weakref.WeakValueDictionary()
         self._started = asyncio.Lock()
@@ -236,12 +239,13 @@ class Process:
                     await layer.send(channel, {"type": "turn.stop", "generation_id": generation_id})
 
     async def drain(self, seconds: float) -> None:
-        """Take no new turns; let the running ones finish, and mark what is left as interrupted."""
+        """Take no new turns; let the running ones finish, mark what is left as interrupted, write what was counted."""
         self.draining = True
         await self._wait_for_turns(seconds)
         for turn in list(self.turns.values()):
             turn.stop("interrupted")
         await self._wait_for_turns(5)
+        await self.tally.write_within(LAST_WORDS_SECONDS)
 
     async def _wait_for_turns(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

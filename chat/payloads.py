@@ -23,9 +23,9 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import TypedDict  # pydantic reads typing's own only from Python 3.12 on
 
-from .errors import Detail, InvalidPayload, MetadataTooLarge, PromptTooLarge
+from .errors import ChatError, Detail, InvalidPayload, MetadataTooLarge, PromptTooLarge
 from .limits import Limits
-from .strict_json import ParsedObject, parse_object, step, too_deep
+from .strict_json import ParsedObject, parse_object, sound, step, too_deep
 
 MAX_DEPTH: Final = 64  # of a payload: over the metadata's own limit, far under the stack's
 MAX_WARNINGS: Final = 20  # of one payload
@@ -133,17 +133,27 @@ class BaseConsumerPayload(_Wire):
     ) -> Self:
         """Check a payload; `session_id` and `tenant` stand in where it names none.
 
-        Raises InvalidPayload, MetadataTooLarge, PromptTooLarge, FrameTooLarge.
+        Raises InvalidPayload, MetadataTooLarge, PromptTooLarge, FrameTooLarge; their `sent` has what says whom
+        the payload was from and for, as far as that can be read.
         """
-        parsed = _parsed(raw, limits)
-        if session_id is not None:
-            parsed.value.setdefault("session_id", session_id)
-        if tenant is not None and isinstance(flow := parsed.value.get("flow"), dict):
-            flow.setdefault("tenant", tenant)
+        try:
+            parsed = _parsed(raw, limits)
+        except InvalidPayload as error:
+            _stand_in(error.sent or {}, session_id, tenant)
+            raise
+        _stand_in(parsed.value, session_id, tenant)
         return cls._from(parsed, limits)
 
     @classmethod
     def _from(cls, parsed: ParsedObject, limits: Limits) -> Self:
+        try:
+            return cls._checked(parsed, limits)
+        except ChatError as error:
+            error.sent = {key: parsed.value[key] for key in _WHOSE if key in parsed.value}
+            raise
+
+    @classmethod
+    def _checked(cls, parsed: ParsedObject, limits: Limits) -> Self:
         sent = parsed.value
         payload = _validated(cls, {key: sent[key] for key in sent if key in _WIRE_KEYS})
         check_prompt(payload.prompt, limits)
@@ -239,14 +249,26 @@ def size(text: str) -> int:
 
 _WIRE_KEYS: Final = BaseConsumerPayload.model_fields.keys() - {"metadata_text", "payload_digest", "warnings"}
 _FLOW_KEYS: Final = Flow.model_fields.keys()
+_WHOSE: Final = ("flow", "session_id", "token")
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def _parsed(raw: bytes | str, limits: Limits) -> ParsedObject:
     # One level over the metadata's limit must still parse, so that it is refused by its own name.
-    return parse_object(
-        raw, max_bytes=limits.frame_bytes, max_depth=max(MAX_DEPTH, limits.metadata_depth + 2)
-    )
+    max_depth = max(MAX_DEPTH, limits.metadata_depth + 2)
+    try:
+        return parse_object(raw, max_bytes=limits.frame_bytes, max_depth=max_depth)
+    except InvalidPayload as error:
+        if error.sent is not None:
+            error.sent = sound({key: error.sent[key] for key in _WHOSE if key in error.sent})
+        raise
+
+
+def _stand_in(sent: dict[str, Any], session_id: str | None, tenant: str | None) -> None:
+    if session_id is not None:
+        sent.setdefault("session_id", session_id)
+    if tenant is not None and isinstance(flow := sent.get("flow"), dict):
+        flow.setdefault("tenant", tenant)
 
 
 def _validated(model: type[_Model], value: dict[str, Any]) -> _Model:

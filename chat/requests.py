@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
-from importlib import import_module
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
-from django.contrib.auth.models import User
-from django.utils.crypto import constant_time_compare
 
-from .access import Credentials, is_own_origin
+from .access import Credentials, is_own_origin, staff_of_session
 from .database import in_database
+from .refusals import Sender, Sent
 
 SCHEMES = ("api-token", "token", "bearer")
 
@@ -32,21 +30,28 @@ class Request:
 
     async def credentials(self, token: str | None = None, session_token: str | None = None) -> Credentials:
         """With what a payload brings, which counts before the headers."""
+        brought = self._brought(token, session_token or self._session_token)
+        key = self._staff_key()
+        return replace(brought, staff=await in_database(staff_of_session, key)) if key else brought
+
+    def sender(self, sent: Sent) -> Sender:
+        """Whom a refused payload was from and for; nothing is looked up yet."""
+        return Sender(self._brought(sent.token, ""), self._staff_key(), sent.flow.tenant, sent.flow.name)
+
+    def _brought(self, token: str | None, session_token: str) -> Credentials:
         return Credentials(
             token=token or self.token,
-            session_token=session_token or self._session_token,
+            session_token=session_token,
             origin=self.origin,
             host=self.host,
             has_cookies=bool(self._cookies),
-            staff=await self._staff(),
         )
 
-    async def _staff(self) -> User | None:
+    def _staff_key(self) -> str | None:
         """Cookies count only where our own page sends them."""
         if not self._cookies or self.origin is None or not is_own_origin(self.origin, self.host):
             return None
-        key = _session_key(self._cookies)
-        return await in_database(staff_of_session, key) if key else None
+        return _session_key(self._cookies)
 
 
 def parse_authorization(header: str) -> tuple[str, str]:
@@ -71,16 +76,3 @@ def _session_key(cookies: str) -> str | None:
 def is_session_key(value: str) -> bool:
     """Whether a cookie could be Django's: a quoted one may hold NUL, which PostgreSQL refuses to look for."""
     return value.isascii() and value.isalnum()
-
-
-def staff_of_session(key: str) -> User | None:
-    """The member of staff whom Django signed in under this session key."""
-    session = import_module(settings.SESSION_ENGINE).SessionStore(key)
-    if session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
-        return None
-    user = get_user_model().objects.filter(pk=session.get(SESSION_KEY), is_active=True, is_staff=True).first()
-    if user is None or not constant_time_compare(
-        session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()
-    ):
-        return None
-    return user

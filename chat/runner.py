@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 
-from . import access, leases, limits, llm, openings, prompts, strict_json, telemetry, turns
+from . import access, leases, limits, llm, openings, prompts, refusals, strict_json, telemetry, turns
 from .cache import store
 from .database import in_database
 from .errors import ChatError, Draining, LeaseLost, ModelError, Unavailable
@@ -61,7 +61,16 @@ class LLMRunner:
         turn.emit(self._start_frame())
         here.add(turn)
         turn.task = here.spawn(self._run(turn))
+        if self.payload.warnings or begun.context.warnings:
+            self._count_withheld(here)
         return turn.follow()
+
+    def _count_withheld(self, here: Process) -> None:
+        """The values that were cut or kept out: the mentor's owner hears of them too."""
+        told = refusals.of_warnings([*self.payload.warnings, *self.begun.context.warnings])
+        if told:
+            home = refusals.Home(self.grant.mentor.tenant_id, self.grant.mentor.id)
+            here.tally.add(home, self.door, told, self.payload.session_id)
 
     async def _begin(self, here: Process, cached_context: str | None) -> openings.Begun | openings.SentBefore:
         if self.payload.metadata_text is None and cached_context is None:

@@ -69,6 +69,7 @@ class EventStream(BaseLLMRunnerConsumer, AsyncHttpConsumer):
             frames = await self._frames(body)
         except Exception as error:
             await self._refuse(self.error_frame(error))
+            self.count_refusal(error)
             return
         await self.send_headers(headers=[*STREAM_HEADERS, *self._cors()])
         await self._stream(frames)

@@ -63,7 +63,8 @@ class ParsedObject:
 def parse_object(raw: bytes | str, *, max_bytes: int, max_depth: int) -> ParsedObject:
     """Parse one JSON object of at most `max_bytes` UTF-8 bytes and `max_depth` levels (the object is one).
 
-    Raises FrameTooLarge, or InvalidPayload with an RFC 6901 pointer to the fault ("" is the document).
+    Raises FrameTooLarge, or InvalidPayload with an RFC 6901 pointer to the fault ("" is the document), and in
+    `sent` the members of an object whose fault is in a value, of which `sound` makes something.
     """
     text = _decoded(raw, max_bytes)
     if too_deep(text, max_depth):
@@ -135,6 +136,13 @@ def step(pointer: str, key: str) -> str:
     return f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
 
 
+def sound(members: dict[str, Any]) -> dict[str, Any] | None:
+    """Members of a faulty document, as InvalidPayload.sent has them; None where there is a fault in them too."""
+    if any(_fault(member, "") for member in members.values()):
+        return None
+    return {key: dict(item) if isinstance(item, _Pairs) else item for key, item in members.items()}
+
+
 class _Fault(ValueError):
     """Something that JSON's grammar allows and we do not."""
 
@@ -166,9 +174,11 @@ def _refuse_size(max_bytes: int) -> NoReturn:
     raise FrameTooLarge(f"The payload is over {max_bytes} bytes.", pointer="")
 
 
-def _refuse(message: str, pointer: str = "") -> NoReturn:
+def _refuse(message: str, pointer: str = "", sent: dict[str, Any] | None = None) -> NoReturn:
+    error = InvalidPayload(message, pointer=pointer)
+    error.sent = sent
     # `from None`: the cause may quote the payload, which must not reach a log.
-    raise InvalidPayload(message, pointer=pointer) from None
+    raise error from None
 
 
 def _reaches(brackets: str, max_depth: int) -> bool:
@@ -245,7 +255,7 @@ def _explain(text: str) -> NoReturn:
     if not isinstance(value, _Pairs):
         _refuse(NOT_AN_OBJECT)
     pointer, message = _fault(value, "") or ("", NOT_JSON)
-    _refuse(message, pointer)
+    _refuse(message, pointer, dict(value))
 
 
 def _fault(value: Any, pointer: str) -> tuple[str, str] | None:

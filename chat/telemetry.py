@@ -13,6 +13,9 @@ from prometheus_client import Counter, Gauge, Histogram
 
 TURNS = Counter("mentor_turns_total", "Turns that reached a final status.", ["door", "status"])
 REFUSED = Counter("mentor_refused_total", "Payloads that were refused.", ["door", "code"])
+REFUSALS_LOST = Counter(
+    "mentor_refusals_lost_total", "Values refused, cut or kept out that coverage will not count."
+)
 CONTEXT_CHANGES = Counter("mentor_context_changes_total", "New context versions.", ["door"])
 CACHE_ERRORS = Counter("mentor_cache_errors_total", "Calls of the cache that failed.", ["action"])
 CONTEXT_CACHE = Counter("mentor_context_cache_total", "Reads of a context in force.", ["result"])

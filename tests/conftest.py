@@ -88,6 +88,18 @@ async def _quiet() -> None:
     while not all(turn.done for turn in process().turns.values()):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     process().turns.clear()  # their event logs may stay short
+    await process().tally.write()
+
+
+@pytest.fixture
+def written(server: ThreadedServer) -> Callable[[], None]:
+    """Writes what the server has counted of refusals until now."""
+    from chat.live import process
+
+    async def write() -> None:
+        await process().tally.write()
+
+    return lambda: asyncio.run_coroutine_threadsafe(write(), server.loop).result(20)
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -173,12 +174,16 @@ def backend(token: str) -> Client:
 
 
 @pytest.fixture
-def ids(alice: Socket, model: ModelServer, coach: Mentor, backend: Client) -> dict[str, str]:
+def ids(
+    alice: Socket, model: ModelServer, coach: Mentor, backend: Client, written: Callable[[], None]
+) -> dict[str, str]:
     """Something of each kind: a session of three turns, one of them broken, and all that can be made of it."""
     model.enqueue(Answer(["Hello."]), Answer(["In New York?"]), CutAfter(1))
     alice.say("Hello?", metadata=CA, page_content="A page.")
     alice.say("And here?", metadata=NY)
     alice.say("Still there?")
+    alice.say("And now?", metadata=["CA"])
+    written()
     user = "/api/ai-mentor/orgs/demo/users/alice"
     of_session = call(backend, "post", f"{user}/tasks/sessions/{alice.session_id}/").json()["task_id"]
     of_user = call(backend, "post", f"{user}/export-chathistory/").json()["task_id"]

@@ -23,8 +23,8 @@ FLOORS = [
         "walks",
         "rollups",
     }
-    | {"transcripts", "shapes", "removals"},
-    {"feeds", "live", "following", "runner", "rebuild"},
+    | {"transcripts", "shapes", "removals", "refusals"},
+    {"feeds", "tallies", "live", "following", "runner", "rebuild"},
     {
         *("requests", "consumers", "sse", "authentication", "parsers", "problems", "views", "pages", "admin"),
         *("tasks", "background", "urls", "management", "configuration", "replay", "importing", "checks"),

@@ -9,14 +9,14 @@ from django.shortcuts import render
 
 from chat import transcripts
 from chat.filters import Filter, parse
-from chat.models import Mentor
+from chat.models import Mentor, Session
 from chat.selections import Reader, Selection
 
 from ..coverage import coverage, the_mentor
 from .address import Address
 from .door import staff_page
 from .panels import panel
-from .words import value_text
+from .words import time_of, value_text
 
 MOST_MENTORS: Final = 200
 Json = dict[str, Any]
@@ -47,6 +47,11 @@ def _covered(address: Address, reader: Reader) -> Json:
         one["examples"] = _examples([one["example"]])
     for one in found["changing_types"]:
         one["examples"] = _examples(one["examples"])
+    named = [one["session"] for one in found["refused"] if one["session"]]
+    there = set(Session.objects.filter(mentor=mentor, pk__in=named).values_list("pk", flat=True))
+    for one in found["refused"]:
+        one["time"] = time_of(one["last_at"], selection.zone)
+        one["is_there"] = one["session"] in there
     return {**found, "name": mentor.name, "tenant": mentor.tenant.key}
 
 

@@ -101,6 +101,19 @@ BREAKDOWN: Final = named(
     ),
 )
 _EXAMPLE: Final = null_or(closed({"value": ANYTHING, "session": UUID}))
+_REFUSED: Final = closed(
+    {
+        "code": said(TEXT, "Of the error or the warning that the client was told."),
+        "pointer": said(
+            TEXT, "RFC 6901, into the payload; all of `/metadata` where there were too many in a day."
+        ),
+        "door": words("websocket", "sse"),
+        "count": WHOLE,
+        "last_at": TIME,
+        "message": said(TEXT, "What the client was told last."),
+        "session": null_or(UUID, "That was named last; there is one only if it has had a turn."),
+    }
+)
 _MENTION: Final[Json] = {"key": TEXT, "how": words("placeholder", "word")}
 COVERAGE: Final = named(
     "Coverage",
@@ -114,6 +127,9 @@ COVERAGE: Final = named(
             "never_sent": many(closed(_MENTION)),
             "never_mentioned": many(closed({"key": TEXT, "sessions": WHOLE, "example": _EXAMPLE})),
             "changing_types": many(closed({"key": TEXT, "types": _TYPES, "examples": many(_EXAMPLE)})),
+            "refused": said(
+                many(_REFUSED), "The most frequent first, at most 50; of the filter, its time counts."
+            ),
         }
     ),
 )

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from ..models import ApiToken, ChatMessageHistory, Mentor, Session, Tenant
+from ..models import ApiToken, ChatMessageHistory, Mentor, Refusal, Session, Tenant
 from .messages import MessageAdmin
+from .refusals import RefusalAdmin
 from .sessions import SessionAdmin
 from .tenants import MentorAdmin, TenantAdmin
 from .tokens import ApiTokenAdmin
@@ -23,3 +24,4 @@ admin.site.register(Mentor, MentorAdmin)
 admin.site.register(ApiToken, ApiTokenAdmin)
 admin.site.register(Session, SessionAdmin)
 admin.site.register(ChatMessageHistory, MessageAdmin)
+admin.site.register(Refusal, RefusalAdmin)

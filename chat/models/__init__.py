@@ -1,6 +1,7 @@
 """The records of the chat, split by noun."""
 
 from .messages import ChatMessageHistory, ChatMessageHistoryExtra
+from .refusals import Refusal
 from .rollups import Rollup, RollupDay, RollupMark
 from .sessions import Session, SessionContextVersion
 from .tenants import ApiToken, Mentor, MentorVersion, Tenant
@@ -11,6 +12,7 @@ __all__ = [
     "ChatMessageHistoryExtra",
     "Mentor",
     "MentorVersion",
+    "Refusal",
     "Rollup",
     "RollupDay",
     "RollupMark",

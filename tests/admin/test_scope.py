@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
-from chat.models import ApiToken, Mentor, Tenant
+from chat.models import ApiToken, Mentor, Refusal, Tenant
 
 from .conftest import Told, message_address, staff_of
 
-MODELS = ["tenant", "mentor", "apitoken", "session", "chatmessagehistory"]
+MODELS = ["tenant", "mentor", "apitoken", "session", "chatmessagehistory", "refusal"]
 
 
 @pytest.fixture
@@ -21,7 +22,10 @@ def theirs(coach: Mentor, tell: Callable[..., Told]) -> dict[str, Any]:
     """A row of each model that is demo's."""
     told = tell().context('{"stateCode":"CA"}').say("a secret question")
     token, _ = ApiToken.issue(coach.tenant, scope="read_all", name="demo-backend")
-    rows = [coach.tenant, coach, token, told.session, told.last]
+    refusal = Refusal.objects.create(
+        tenant=coach.tenant, mentor=coach, day=timezone.now().date(), count=1, last_at=timezone.now()
+    )
+    rows = [coach.tenant, coach, token, told.session, told.last, refusal]
     return dict(zip(MODELS, rows, strict=True))
 
 

@@ -50,6 +50,7 @@ def test_a_prompt_against_what_its_clients_send(get: Get, coach: Mentor) -> None
                 ],
             }
         ],
+        "refused": [],
     }
 
 
@@ -67,7 +68,7 @@ def test_a_mentor_that_nobody_has_talked_to(get: Get, coach: Mentor) -> None:
     coach.save()
     body = get(PATH, mentor=str(coach.unique_id))
     assert (body["sessions"], body["never_sent"]) == (0, [{"key": "stateCode", "how": "placeholder"}])
-    assert body["never_mentioned"] == body["changing_types"] == body["mentioned"] == []
+    assert body["never_mentioned"] == body["changing_types"] == body["mentioned"] == body["refused"] == []
 
 
 def test_a_filter_narrows_it(get: Get, cast: list[Session]) -> None:

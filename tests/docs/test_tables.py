@@ -6,8 +6,11 @@ import json
 import re
 from collections.abc import Iterator
 
+from analytics.metrics import METRICS
 from chat import limits, sse
 from chat.errors import ChatError
+from chat.filters import FIELDS
+from chat.filters.conditions import OPERATORS
 from chat.models import ChatMessageHistory, Mentor
 from chat.payloads import _FLOW_KEYS, _WIRE_KEYS
 from tests.clients import Socket, fetch, new_session
@@ -78,6 +81,37 @@ def test_the_doors_are_there(live: str, names: dict[str, str]) -> None:
             assert "code" in fetch(live, method.strip(), path, {} if method == "POST " else None)[1]
         else:
             Socket(live, "demo", "").open(path).close()
+
+
+def words(rows: list[list[str]], pattern: str = r"\w+", column: int = 0) -> list[str]:
+    return [word for row in rows for word in re.findall(pattern, row[column])]
+
+
+def test_the_fields_of_the_filter() -> None:
+    rows = table("docs/integrators/filters.md", "| parameter | means sessions |")
+    assert set(words(rows, r"[\w.]+")) == {*FIELDS, "context.KEY", "message_context.KEY"}
+
+
+def test_the_operators_of_the_filter() -> None:
+    rows = table("docs/integrators/filters.md", "| operator | holds")
+    assert set(words(rows, r"__(\w+)")) == set(OPERATORS)
+
+
+def test_the_metrics() -> None:
+    assert set(words(table("docs/integrators/analytics.md", "| metric |"))) == set(METRICS)
+
+
+def test_the_modules_of_analytics_and_exports() -> None:
+    rows = table("docs/development.md", "| app |")
+    begins = [number for number, row in enumerate(rows) if row[0]]
+    for begin, end in zip(begins, [*begins[1:], None], strict=True):
+        there = [path.stem for path in (ROOT / rows[begin][0]).iterdir() if not path.name.startswith("__")]
+        assert sorted(words(rows[begin:end], column=1)) == sorted(there)
+
+
+def test_the_floors_of_the_readme() -> None:
+    rows = reversed(table("README.md", "| floor |"))
+    assert all(set(words([row], column=2)) <= floor for row, floor in zip(rows, FLOORS, strict=True))
 
 
 def test_the_floors() -> None:
