@@ -14,33 +14,32 @@ from .statements import Sql, joined
 
 
 class Table:
-    """Cells as they come in from one statement or several, and the values that have buckets."""
+    """Cells as they come in, and the values that have buckets."""
 
     def __init__(self, keys: int) -> None:
         self._values: list[list[str]] = [[] for _ in range(keys)]
         self._cells: dict[Cell, dict[str, Any]] = {}
 
     def put(self, parts: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
-        """Rows of `counting`."""
+        """Rows of `counting`; a part that is NULL in a row is of another row of that cell, or of none."""
         keys = len(self._values)
-        for number, texts in enumerate(self._values):
+        for number in range(keys):
             pairs = {(row[keys + number], row[number]) for row in rows if row[number] is not None}
-            texts += [text for _, text in sorted(pairs) if text not in texts]
+            self._values[number] = [text for _, text in sorted(pairs)]
         for row in rows:
-            # What was said between two statements may have changed a value's place: the value decides.
-            places = [
-                place if text is None else texts.index(text)
-                for text, place, texts in zip(row[:keys], row[keys : 2 * keys], self._values, strict=True)
-            ]
-            cell = (None if None in places or not places else tuple(places), row[2 * keys])
-            self._cells.setdefault(cell, {}).update(zip(parts, row[2 * keys + 1 :], strict=True))
+            places = row[keys : 2 * keys]
+            cell = (None if None in places or not places else places, row[2 * keys])
+            found = zip(parts, row[2 * keys + 1 :], strict=True)
+            self._cells.setdefault(cell, {}).update(
+                {part: value for part, value in found if value is not None}
+            )
 
     def counts(self) -> Counts:
         return Counts(tuple(map(tuple, self._values)), self._cells)
 
 
 def placed_in(
-    base: Sql, *, keys: int, buckets: int, periods: list[datetime], columns: str, weight: str, order: str = ""
+    base: Sql, *, keys: int, buckets: int, periods: list[datetime], columns: str, weight: str
 ) -> Sql:
     """WITH …: the rows (`columns`) with the places k0, k1 of their values and the number t of their period.
 
@@ -53,7 +52,7 @@ def placed_in(
     )
     joins = "".join(f" LEFT JOIN top{n} ON top{n}.value = v{n}" for n in numbers)
     time = ", GREATEST(width_bucket(at, %s::timestamptz[]), 1) - 1 AS t" if periods else ""
-    text = f", placed AS MATERIALIZED (SELECT {columns}{places}{time} FROM base{joins}{order})"  # noqa: S608
+    text = f", placed AS MATERIALIZED (SELECT {columns}{places}{time} FROM base{joins})"  # noqa: S608
     return joined(
         "",
         [

@@ -17,6 +17,7 @@ from chat.filters import read_path
 from chat.filters.conditions import Path
 from chat.models import Tenant
 from chat.models.conditions import at_sql
+from chat.models.messages import MEASURED
 from chat.models.rollups import TOTAL
 from chat.rollups import Plan
 from chat.selections import Selection
@@ -32,7 +33,9 @@ _SUMS: Final = ("sessions", "messages", "failures", "prompt_tokens", "completion
 # What a session took, for who asks: each costs a look into its messages.
 _COST: Final = """ CROSS JOIN LATERAL (
   SELECT COALESCE(sum(e.prompt_tokens), 0) AS prompt_tokens, COALESCE(sum(e.completion_tokens), 0) AS completion_tokens
-  FROM chat_chatmessagehistoryextra e WHERE e.session_id = r.session) AS cost"""
+  FROM chat_chatmessagehistoryextra e WHERE e.session_id = r.session AND {measured}) AS cost""".replace(
+    "{measured}", MEASURED
+)
 _FAILURES: Final = """ CROSS JOIN LATERAL (
   SELECT count(*) AS n FROM chat_chatmessagehistory m
   WHERE m.session_id = r.session AND m.status IN {failed}) AS failed""".replace("{failed}", FAILED)

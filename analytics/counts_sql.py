@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Final
 
 from chat.models.conditions import at_sql
+from chat.models.messages import MEASURED
 from chat.selections import Selection
 
 from .cells_sql import Table, counting, placed_in
 from .counts import Counts
-from .metrics import PARTS, parts_of
+from .metrics import PARTS, TIMES, parts_of
 from .questions import Key, Question
 from .statements import EmptyResultSet, Sql, fetched, joined, rows_of
 
@@ -43,7 +44,7 @@ _PARTS: Final = {
 }
 _PARTS_OF_SESSIONS: Final = {
     **_PARTS,
-    **{"sessions": "count(*)", "messages": "sum(messages)", "failures": "count(m.id)"},
+    **{"sessions": "count(*)", "messages": "sum(messages)", "failures": "count(m.session_id)"},
 }
 _PARTS_OF_MESSAGES: Final = {
     **_PARTS,
@@ -52,10 +53,9 @@ _PARTS_OF_MESSAGES: Final = {
 }
 # Session by session through the covering index, in its order: the planner, who counts every page of it as a
 # read from disk, would rather read the whole table.
-_OF_ITS_ANSWERS: Final = """placed LEFT JOIN LATERAL (
+_OF_ITS_ANSWERS: Final = """(SELECT * FROM placed ORDER BY session) AS placed LEFT JOIN LATERAL (
   SELECT ttft_ms, duration_ms, prompt_tokens, completion_tokens FROM chat_chatmessagehistoryextra
-  WHERE session_id = placed.session AND COALESCE(ttft_ms, duration_ms, prompt_tokens, completion_tokens) IS NOT NULL
-  OFFSET 0) AS m ON true"""
+  WHERE session_id = placed.session AND {measured} OFFSET 0) AS m ON true""".replace("{measured}", MEASURED)
 _ITS_FAILED: Final = (
     f"placed LEFT JOIN chat_chatmessagehistory m ON m.session_id = placed.session AND m.status IN {FAILED}"
 )
@@ -64,25 +64,44 @@ _SOURCES: Final = {"sessions": "placed", "answers": _OF_ITS_ANSWERS, "failures":
 
 def count(selection: Selection, question: Question, periods: list[datetime]) -> Counts:
     """The cells of the question; `periods` are the beginnings of those in its range, none without an interval."""
-    table, keys = Table(len(question.by)), len(question.by)
+    table, wanted = Table(len(question.by)), parts_of(question.metrics)
     one_by_one = question.reads_messages(selection.filter)
-    words = _PARTS_OF_MESSAGES if one_by_one else _PARTS_OF_SESSIONS
     try:
         base = _base(selection, question, one_by_one)
     except EmptyResultSet:
         return table.counts()
-    for place in PARTS:
-        if parts := [part for part in PARTS[place] if part in parts_of(question.metrics)]:
-            placed = _placed(base, question, periods, one_by_one, in_order=place == "answers")
-            source = "placed" if one_by_one else _SOURCES[place]
-            asked = counting([words[part] for part in parts], keys=keys, by_time=bool(periods), source=source)
-            table.put(parts, fetched(placed, asked))
+    parts = [part for place in PARTS.values() for part in place if part in wanted]
+    placed = _placed(base, question, periods, one_by_one)
+    asked = _of_messages(parts) if one_by_one else _of_sessions(parts)
+    cells = [
+        counting(words, keys=len(question.by), by_time=bool(periods), source=source)
+        for source, words in asked
+    ]
+    table.put(parts, fetched(placed, joined(" UNION ALL", cells)))
     return table.counts()
 
 
-def _placed(
-    base: Sql, question: Question, periods: list[datetime], one_by_one: bool, *, in_order: bool
-) -> Sql:
+def _of_messages(parts: list[str]) -> list[tuple[str, list[str]]]:
+    return [("placed", [_PARTS_OF_MESSAGES[part] for part in parts])]
+
+
+def _of_sessions(parts: list[str]) -> list[tuple[str, list[str]]]:
+    """For each place that parts are counted at, the parts that are, and NULL for those that are not."""
+    return [
+        (
+            _SOURCES[place],
+            [_typed(_PARTS_OF_SESSIONS[part] if part in here else "NULL", part) for part in parts],
+        )
+        for place, here in PARTS.items()
+        if any(part in here for part in parts)
+    ]
+
+
+def _typed(word: str, part: str) -> str:
+    return f"({word})::{'float8' if part in TIMES else 'bigint'}"
+
+
+def _placed(base: Sql, question: Question, periods: list[datetime], one_by_one: bool) -> Sql:
     own = "status, ttft_ms, duration_ms, prompt_tokens, completion_tokens" if one_by_one else "messages"
     return placed_in(
         base,
@@ -91,7 +110,6 @@ def _placed(
         periods=periods,
         columns=f"session, who, {own}",
         weight="count(DISTINCT session)" if one_by_one else "count(*)",
-        order=" ORDER BY session" if in_order and not one_by_one else "",
     )
 
 

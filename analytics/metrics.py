@@ -7,13 +7,12 @@ from typing import Any, Final
 
 Parts = Mapping[str, Any]
 
-# Parts by where they are counted: one question is one query for each place that it needs.
+# Milliseconds; all other parts are whole numbers.
+TIMES: Final = ("ttft_p50", "ttft_p95", "duration_p50", "duration_p95")
+# Parts by where they are counted.
 PARTS: Final[dict[str, tuple[str, ...]]] = {
     "sessions": ("sessions", "users", "messages"),
-    "answers": (
-        *("ttft_p50", "ttft_p95", "duration_p50", "duration_p95"),
-        *("prompt_tokens", "completion_tokens"),
-    ),
+    "answers": (*TIMES, "prompt_tokens", "completion_tokens"),
     "failures": ("failures",),
 }
 # The parts of which the sum over buckets is that of the whole.

@@ -24,6 +24,7 @@ from psycopg.errors import SerializationFailure
 from .filters import read_path
 from .models import Tenant
 from .models.conditions import at_sql
+from .models.messages import MEASURED
 from .models.rollups import TOTAL, Rollup, RollupDay, RollupMark
 from .models.tenants import MOST_PINNED_KEYS
 
@@ -123,7 +124,8 @@ WITH base AS MATERIALIZED (
   WHERE tenant_id = %s AND created_at >= %s AND created_at < %s
 ), cost AS (
   SELECT e.session_id, sum(e.prompt_tokens) AS prompt_tokens, sum(e.completion_tokens) AS completion_tokens
-  FROM chat_chatmessagehistoryextra e JOIN base b ON e.session_id = b.id GROUP BY e.session_id
+  FROM chat_chatmessagehistoryextra e JOIN base b ON e.session_id = b.id
+  WHERE {MEASURED} GROUP BY e.session_id
 ), failed AS (
   SELECT m.session_id, count(*) AS failures FROM chat_chatmessagehistory m JOIN base b ON m.session_id = b.id
   WHERE m.status IN ('failed', 'interrupted') GROUP BY m.session_id

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from chat.models.conditions import Sql
+from chat.models.messages import MEASURED
 from chat.strict_json import dumps
 
 from .cells import Form, cell_sql
@@ -41,7 +42,9 @@ _JOINS: Final = {
   count(*) FILTER (WHERE role = 'mentor' AND status IN ('failed', 'interrupted')) AS failures
   FROM chat_chatmessagehistory WHERE session_id = s.id) a ON true""",
     "x": """LEFT JOIN LATERAL (SELECT sum(prompt_tokens) AS prompt_tokens, sum(completion_tokens) AS completion_tokens
-  FROM chat_chatmessagehistoryextra WHERE session_id = s.id) x ON true""",
+  FROM chat_chatmessagehistoryextra WHERE session_id = s.id AND {measured}) x ON true""".replace(
+        "{measured}", MEASURED
+    ),
     "f": """LEFT JOIN LATERAL (SELECT COALESCE(text, content) AS words FROM chat_chatmessagehistory
   WHERE session_id = s.id AND role = 'user' ORDER BY sequence LIMIT 1) f ON true""",
 }

@@ -2,16 +2,18 @@
 
 import chat.models.tenants
 import django.db.models.deletion
+from chat.models.messages import MEASURED
 from django.db import migrations, models
 
 FILL = (
     "UPDATE chat_chatmessagehistoryextra SET session_id = (SELECT m.session_id FROM chat_chatmessagehistory m "
     "WHERE m.id = chat_chatmessagehistoryextra.message_id)"
 )
-# What answers took and cost, by session, without a look into the table.
+# What answers took and cost, by session, without a look into the table. Questions and answers that are still
+# being written took nothing: a turn puts one entry into it.
 INDEX = (
     "CREATE INDEX extra_of_session ON chat_chatmessagehistoryextra (session_id) "
-    "INCLUDE (message_id, ttft_ms, duration_ms, prompt_tokens, completion_tokens)"
+    "INCLUDE (ttft_ms, duration_ms, prompt_tokens, completion_tokens) WHERE " + MEASURED
 )
 
 
@@ -44,7 +46,8 @@ class Migration(migrations.Migration):
                 db_index=False,
                 editable=False,
                 null=True,
-                on_delete=django.db.models.deletion.CASCADE,
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
                 related_name="extras",
                 to="chat.session",
             ),
@@ -56,10 +59,19 @@ class Migration(migrations.Migration):
             models.ForeignKey(
                 db_index=False,
                 editable=False,
-                on_delete=django.db.models.deletion.CASCADE,
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
                 related_name="extras",
                 to="chat.session",
             ),
         ),
         migrations.RunPython(create, drop),
+        migrations.AddIndex(
+            "chatmessagehistory",
+            models.Index(
+                fields=["session"],
+                name="message_failed",
+                condition=models.Q(("status__in", ("failed", "interrupted"))),
+            ),
+        ),
     ]

@@ -13,6 +13,12 @@ from django.utils import timezone
 from .sessions import Session
 from .tenants import Prompting
 
+# Of an extra: that there is something measured in it, as the index of those says it.
+MEASURED = (
+    "(ttft_ms IS NOT NULL OR duration_ms IS NOT NULL "
+    "OR prompt_tokens IS NOT NULL OR completion_tokens IS NOT NULL)"
+)
+
 
 def message_id() -> uuid.UUID:
     """A UUID version 7 (RFC 9562): in time order, so that the index of a large table grows at one end."""
@@ -84,6 +90,12 @@ class ChatMessageHistory(models.Model):
             models.Index(
                 fields=["-created_at"], name="message_unfinished", condition=~models.Q(status="complete")
             ),
+            # How many answers of a session came to nothing.
+            models.Index(
+                fields=["session"],
+                name="message_failed",
+                condition=models.Q(status__in=("failed", "interrupted")),
+            ),
         ]
         verbose_name = "message"
 
@@ -101,9 +113,15 @@ class ChatMessageHistoryExtra(models.Model):
     message = models.OneToOneField(
         ChatMessageHistory, on_delete=models.CASCADE, primary_key=True, related_name="extra"
     )
-    # The message's own, once more: what answers took and cost is read by session from one index alone.
+    # The message's own, once more: what answers took and cost is read by session from one index alone. It goes
+    # with its message, and nothing else need be checked of it.
     session = models.ForeignKey(
-        Session, on_delete=models.CASCADE, related_name="extras", db_index=False, editable=False
+        Session,
+        on_delete=models.DO_NOTHING,
+        related_name="extras",
+        db_index=False,
+        db_constraint=False,
+        editable=False,
     )
     metadata = models.JSONField(
         default=dict, help_text="The client context that the message was written under."
