@@ -11,7 +11,7 @@ from django.db.models import Count, OuterRef, Subquery, Sum
 
 from chat import shapes, transcripts
 from chat.database import bounded
-from chat.models import ChatMessageHistory, ChatMessageHistoryExtra, Session
+from chat.models import ChatMessageHistory, Session
 from chat.selections import Selection
 from chat.wire_names import ROLES
 
@@ -53,8 +53,8 @@ def told(sessions: Sequence[Session]) -> list[Told]:
 
 def _models(ids: list[UUID]) -> list[tuple[UUID, str | None]]:
     """The model of each session's latest answer."""
-    answers = ChatMessageHistoryExtra.objects.filter(session=OuterRef("pk")).exclude(model="")
-    latest = Subquery(answers.order_by("-message__sequence").values("model")[:1])
+    answers = ChatMessageHistory.objects.filter(session=OuterRef("pk"), extra__model__gt="")
+    latest = Subquery(answers.order_by("-sequence").values("extra__model")[:1])
     return list(Session.objects.filter(pk__in=ids).annotate(latest=latest).values_list("pk", "latest"))
 
 
