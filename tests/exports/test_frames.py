@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC
 
+import pandas
 import polars
 import pytest
 
@@ -72,6 +73,10 @@ def test_what_cannot_be_asked_is_refused(coach: Mentor) -> None:
 
 
 def test_it_is_a_pandas_frame_if_asked(coach: Mentor) -> None:
-    pandas = pytest.importorskip("pandas")
-    said(coach, {}, at=BEGAN)
-    assert isinstance(exports.dataframe(library="pandas"), pandas.DataFrame)
+    said(coach, {"stateCode": "CA", "n": 5}, at=BEGAN)
+    frame = exports.dataframe(
+        columns=["role", "timestamp", "client_context"], context_keys=["n"], library="pandas"
+    )
+    assert isinstance(frame, pandas.DataFrame)
+    assert list(frame.columns) == ["role", "timestamp", "client_context", "ctx.n"]
+    assert frame.loc[0].tolist() == ["user", BEGAN.astimezone(UTC), '{"n":5,"stateCode":"CA"}', 5]
