@@ -7,7 +7,7 @@ statement: so both are of one instant, and a day that changes meanwhile is in on
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db.models import Min
 from django.utils import timezone
@@ -39,12 +39,51 @@ _COST: Final = """ CROSS JOIN LATERAL (
 _FAILURES: Final = """ CROSS JOIN LATERAL (
   SELECT count(*) AS n FROM chat_chatmessagehistory m
   WHERE m.session_id = r.session AND m.status IN {failed}) AS failed""".replace("{failed}", FAILED)
+# What has no value comes last, and may be all there is.
+_VALUES: Final = """), n AS (SELECT v0 AS value, sum(sessions)::bigint AS sessions FROM base GROUP BY v0)
+SELECT (sum(sessions) OVER ())::bigint, COALESCE(sum(sessions) FILTER (WHERE value IS NOT NULL) OVER (), 0)::bigint,
+  count(value) OVER (), value::text, sessions
+FROM n ORDER BY value IS NULL, sessions DESC, value::text COLLATE "C" LIMIT %s"""
 # Fields of a filter that a rollup knows as well.
 _KNOWN: Final = frozenset({"tenant", "mentor", "since", "until", "query"})
 
 
+class Values(NamedTuple):
+    """How many sessions there are, how many of them have the key, how many values it has, and the first of those."""
+
+    sessions: int
+    having: int
+    distinct: int
+    found: list[tuple[str, int]]
+
+
 def count(selection: Selection, question: Question, periods: list[datetime]) -> Counts | None:
     """The cells of the question; None where what was counted ahead does not answer it."""
+    try:
+        base = _asked(selection, question)
+    except EmptyResultSet:
+        return Table(len(question.by)).counts()
+    return base and _counted(base, question, periods)
+
+
+def values(selection: Selection, path: Path, limit: int) -> Values | None:
+    """The values of a pinned key that most sessions have now; None where what was counted ahead does not tell."""
+    question = Question(by=(Key("", "context", path),))
+    try:
+        base = _asked(selection, question)
+    except EmptyResultSet:
+        return Values(0, 0, 0, [])
+    if base is None:
+        return None
+    found = fetched(Sql("WITH base AS ("), base, Sql(_VALUES, (limit,)))
+    if not found:
+        return Values(0, 0, 0, [])
+    sessions, having, distinct, *_ = found[0]
+    return Values(sessions, having, distinct, [(row[3], row[4]) for row in found if row[3] is not None])
+
+
+def _asked(selection: Selection, question: Question) -> Sql | None:
+    """The rows of the question. Raises EmptyResultSet where there are none."""
     if not _may_answer(selection, question):
         return None
     tenant = Tenant.objects.filter(id__in=selection.tenant_ids or ()).first()
@@ -52,13 +91,8 @@ def count(selection: Selection, question: Question, periods: list[datetime]) -> 
         return None
     plan = Plan.of(tenant)
     places = [_place(key, plan) for key in question.by]
-    if None in places:
-        return None
-    try:
-        base = _base(selection, question, plan, [place for place in places if place is not None])
-    except EmptyResultSet:
-        base = None
-    return Table(len(question.by)).counts() if base is None else _counted(base, question, periods)
+    known = [place for place in places if place is not None]
+    return _base(selection, question, plan, known) if len(known) == len(places) else None
 
 
 def _may_answer(selection: Selection, question: Question) -> bool:
@@ -92,23 +126,24 @@ def _counted(base: Sql, question: Question, periods: list[datetime]) -> Counts:
     return table.counts()
 
 
-def _base(selection: Selection, question: Question, plan: Plan, places: list[int]) -> Sql | None:
-    """Rows (at, v0, v1, sessions, messages, …): of a day and its values, or of one session. None: there are none."""
+def _base(selection: Selection, question: Question, plan: Plan, places: list[int]) -> Sql:
+    """Rows (at, v0, v1, sessions, messages, …): of a day and its values, or of one session."""
     days = _days(selection, plan)
-    if days is None:
-        return None
     ahead = _ahead(selection, question, plan, places)
     rows = _rows(selection, question)
     pieces = [Sql("WITH "), days, Sql(" "), ahead, Sql(" UNION ALL "), rows]
     return joined("", pieces)
 
 
-def _days(selection: Selection, plan: Plan) -> Sql | None:
-    """The days of the range with their bounds, and those of them that what was counted ahead answers for."""
+def _days(selection: Selection, plan: Plan) -> Sql:
+    """The days of the range with their bounds, and those of them that what was counted ahead answers for.
+
+    Raises EmptyResultSet where there is no session at all.
+    """
     asked = selection.filter
     since = asked.since.begin(selection.zone) if asked.since else _first(selection, plan)
     if since is None:
-        return None
+        raise EmptyResultSet
     until = asked.until.end(selection.zone) if asked.until else timezone.now() + timedelta(days=1)
     first, last = since.astimezone(plan.zone).date(), until.astimezone(plan.zone).date()
     text = """
@@ -146,7 +181,8 @@ def _ahead(selection: Selection, question: Question, plan: Plan, places: list[in
     mentors = selection.mentor_ids()
     # One row for all days where no time is asked for: what comes after goes through all rows more than once.
     day = "r.day" if question.interval else "'-infinity'::date"
-    sums = "".join(f", sum(r.{part})::bigint AS {part}" for part in _SUMS)
+    parts = {"sessions", *parts_of(question.metrics)}
+    sums = "".join(f", {f'sum(r.{part})::bigint' if part in parts else 0} AS {part}" for part in _SUMS)
     text = (
         f"SELECT ({day}::timestamp AT TIME ZONE %s) AS at{values}{sums}"  # noqa: S608
         " FROM chat_rollup r JOIN clean USING (day)"

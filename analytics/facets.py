@@ -17,8 +17,9 @@ from chat.filters.conditions import Path
 from chat.models import SessionContextVersion
 from chat.selections import Selection
 
-from . import facets_plain, facets_sql
+from . import counts_ahead, facets_plain, facets_sql
 from .counts import shown
+from .counts_ahead import Values
 
 MOST_KEYS: Final = 200
 MOST_DEPTH: Final = 8
@@ -79,17 +80,24 @@ def keys(selection: Selection, of: Of) -> dict[str, Any]:
 
 def values(selection: Selection, of: Of, path: Path, limit: int) -> dict[str, Any]:
     """`{key, sessions, missing, distinct, results: [{value, sessions}]}`: the values that most sessions have."""
-    find = facets_sql.values if connection.vendor == "postgresql" else facets_plain.values
-    rows, column = contexts(selection, of)
-    having, distinct, found = find(rows, column, path, limit)
-    sessions = cursors.count(selection.sessions())
+    told = _values(selection, of, path, limit)
     return {
         "key": f"{of}.{written_path(path)}",
-        "sessions": sessions,
-        "missing": sessions - having,
-        "distinct": distinct,
-        "results": [{"value": shown(text), "sessions": count} for text, count in found],
+        "sessions": told.sessions,
+        "missing": told.sessions - told.having,
+        "distinct": told.distinct,
+        "results": [{"value": shown(text), "sessions": count} for text, count in told.found],
     }
+
+
+def _values(selection: Selection, of: Of, path: Path, limit: int) -> Values:
+    rows, column = contexts(selection, of)
+    if connection.vendor != "postgresql":
+        return Values(cursors.count(selection.sessions()), *facets_plain.values(rows, column, path, limit))
+    ahead = counts_ahead.values(selection, path, limit) if of == "context" else None
+    if ahead is not None:
+        return ahead
+    return Values(cursors.count(selection.sessions()), *facets_sql.values(rows, column, path, limit))
 
 
 def examples(selection: Selection, of: Of, wanted: list[tuple[Path, str]]) -> list[dict[str, Any] | None]:

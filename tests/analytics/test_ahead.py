@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analytics import counts_ahead
+from analytics import counts_ahead, facets
 from analytics.breakdown import breakdown
 from analytics.questions import Question, read_keys
 from chat import rollups
@@ -36,6 +36,8 @@ QUESTIONS = (
     Question(SUMS, read_keys(["mentor"]), "week"),
     Question(SUMS, read_keys(["context.plan"]), "day"),
     Question(SUMS, (), "month"),
+    Question(("failures",), read_keys(["context.plan"])),
+    Question(("messages", "tokens"), read_keys(["context.order.region"]), "day"),
 )
 
 
@@ -70,13 +72,27 @@ def told(tenant: Tenant, asked: list[tuple[str, str]], question: Question) -> di
     return breakdown(selection, question)
 
 
+def values(tenant: Tenant, asked: list[tuple[str, str]], *path: str, limit: int = 50) -> dict[str, Any]:
+    selection = Selection.of(parse(asked), Reader(frozenset({tenant.pk})))
+    return facets.values(selection, "context", path, limit)
+
+
+def all_told(tenant: Tenant) -> list[dict[str, Any]]:
+    found = [told(tenant, asked, question) for asked in RANGES for question in QUESTIONS]
+    for asked in RANGES:
+        found += [values(tenant, asked, "plan"), values(tenant, asked, "order", "region", limit=1)]
+    return found
+
+
 def agree(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    ahead = [told(tenant, asked, question) for asked in RANGES for question in QUESTIONS]
+    ahead = all_told(tenant)
     monkeypatch.setattr(counts_ahead, "count", lambda *_: None)
-    plain = [told(tenant, asked, question) for asked in RANGES for question in QUESTIONS]
+    monkeypatch.setattr(counts_ahead, "values", lambda *_: None)
+    plain = all_told(tenant)
     monkeypatch.undo()
     assert ahead == plain
-    assert any(one["total"]["sessions"] for one in ahead)
+    assert any(one["total"]["sessions"] for one in ahead if "total" in one)
+    assert any(one["results"] for one in ahead if "distinct" in one)
 
 
 def test_every_question_is_answered_as_by_the_rows(
@@ -105,6 +121,20 @@ def test_it_reads_what_was_counted_and_not_the_rows(pinned: Tenant, many: list[S
     Rollup.objects.filter(key=-1).update(sessions=1_000)
     days = Rollup.objects.filter(key=-1).count()
     assert told(pinned, [], Question())["total"]["sessions"] == 1_000 * days
+
+
+def test_so_are_the_values_of_a_key(pinned: Tenant, many: list[Session]) -> None:
+    rollups.roll_up()
+    Rollup.objects.filter(key=0, other_key=-1).update(sessions=1_000)
+    found = values(pinned, [], "plan")
+    days = Rollup.objects.filter(key=0, other_key=-1)
+    assert found["sessions"] == 1_000 * days.count()
+    assert found["missing"] == 1_000 * days.filter(value__isnull=True).count()
+
+
+def test_a_tenant_without_a_session_has_no_values(pinned: Tenant) -> None:
+    none = {"sessions": 0, "missing": 0, "distinct": 0, "results": []}
+    assert values(pinned, [], "plan") == {"key": "context.plan", **none}
 
 
 def test_a_day_that_changed_is_read_from_its_rows(pinned: Tenant, coach: Mentor) -> None:
