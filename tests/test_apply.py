@@ -56,6 +56,13 @@ def test_it_makes_what_is_not_there() -> None:
     assert (mentor.system_prompt, mentor.history_window, mentor.version) == ("Help.", 4, 1)
 
 
+def test_it_pins_keys() -> None:
+    applied(acme())
+    assert applied(acme(pinned_keys=["plan", "order.region"]))[0] == "~ tenant acme: pinned_keys changed"
+    assert Tenant.objects.get().pinned_keys == ["plan", "order.region"]
+    assert applied(acme())[0] == "= tenant acme"
+
+
 def test_a_second_run_changes_nothing() -> None:
     applied(acme(tokens=[SITE]), SITE_TOKEN=SECRET)
     lines = applied(acme(tokens=[SITE]), SITE_TOKEN=SECRET)
@@ -215,6 +222,21 @@ def test_all_mistakes_come_at_once_and_nothing_is_written() -> None:
 def test_a_mentor_s_mistake_is_a_sentence_with_its_place(mentor: dict[str, Any], mistake: str) -> None:
     [line] = mistakes(acme(mentors=[{**COACH, **mentor}]))
     assert line.startswith(f"/tenants/0/mentors/0/{mistake}")
+
+
+@pytest.mark.parametrize(
+    ("keys", "mistake"),
+    [
+        ("plan", ": must be a list."),
+        ([1], "/0: must be a string."),
+        (["plan", "plan"], ": must have each key once."),
+        ([f"key{n}" for n in range(9)], ": must have at most 8 items."),
+        (["plan__gt"], "/0: must be a key without an operator: plan."),
+        (["order..region"], "/0: must be a key as filters write it, such as order.region."),
+    ],
+)
+def test_keys_that_cannot_be_pinned(keys: Any, mistake: str) -> None:
+    assert mistakes(acme(pinned_keys=keys)) == [f"/tenants/0/pinned_keys{mistake}"]
 
 
 @pytest.mark.parametrize(

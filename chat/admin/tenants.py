@@ -29,13 +29,20 @@ class DeletedWhileUnused(TenantScoped):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return obj is not None and is_superuser(request) and not obj.sessions.exists()
 
+    def formfield_for_dbfield(
+        self, db_field: models.Field[Any, Any], request: Any, **kwargs: Any
+    ) -> Field | None:
+        if isinstance(db_field, models.JSONField):
+            return db_field.formfield(form_class=StrictJSONField, empty=db_field.default)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
 
 class TenantAdmin(DeletedWhileUnused):
     tenant_lookup = "pk"
     list_display = ("key", "name", "time_zone", "created_at")
     search_fields = ("key", "name")
     autocomplete_fields = ("members",)
-    fields = ("key", "name", "time_zone", "members", "see_also", "created_at")
+    fields = ("key", "name", "time_zone", "pinned_keys", "members", "see_also", "created_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A member of staff would not see the tenant that they had made."""
@@ -84,13 +91,6 @@ class MentorAdmin(DeletedWhileUnused):
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Sequence[str]]:
         return {} if obj else {"slug": ("name",)}
-
-    def formfield_for_dbfield(
-        self, db_field: models.Field[Any, Any], request: Any, **kwargs: Any
-    ) -> Field | None:
-        if isinstance(db_field, models.JSONField):
-            return db_field.formfield(form_class=StrictJSONField, empty=db_field.default)
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def render_change_form(
         self,

@@ -1,6 +1,6 @@
 """The document of a configuration: its shape, and every mistake in it at once, each with its JSON pointer.
 
-{"tenants": [{"key", "name"?, "time_zone"?, "mentors"?: [{"slug", any field of a mentor}],
+{"tenants": [{"key", "name"?, "time_zone"?, "pinned_keys"?, "mentors"?: [{"slug", any field of a mentor}],
 "tokens"?: [{"name", "scope", "mentor"?, "expires_at"?, "secret_env"? | "sha256"?}]}]}.
 """
 
@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from chat import strict_json
 from chat.errors import ChatError, Detail
 from chat.models import ApiToken, Mentor
+from chat.models.tenants import MOST_PINNED_KEYS, check_pinned_key
 
 MAX_BYTES = 16 * 1024 * 1024
 MIN_SECRET = 20  # characters of a secret that somebody chose
@@ -40,6 +41,12 @@ def _origin(text: str) -> str:
     if text != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+", text):
         raise ValueError("must be an origin such as https://example.org, or *.")
     return text
+
+
+def _each_once(keys: list[str]) -> list[str]:
+    if len(set(keys)) < len(keys):
+        raise ValueError("must have each key once.")
+    return keys
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -82,6 +89,11 @@ class TenantSpec(_Spec):
     key: Slug
     name: Name = ""
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    pinned_keys: Annotated[
+        list[Annotated[str, AfterValidator(check_pinned_key)]],
+        Field(max_length=MOST_PINNED_KEYS),
+        AfterValidator(_each_once),
+    ] = []
     mentors: list[MentorSpec] = []
     tokens: list[TokenSpec] = []
 
@@ -117,6 +129,7 @@ _SENTENCES = {
     "less_than_equal": "must be {le} or less.",
     "bool_type": "must be true or false.",
     "list_type": "must be a list.",
+    "too_long": "must have at most {max_length} items.",
     "dict_type": "must be an object.",
     "model_type": "must be an object.",
     "literal_error": "must be {expected}.",

@@ -15,6 +15,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils import timezone
 
+from ..errors import InvalidFilter
+from ..filters import read_path, written_path
+
 MOST_PINNED_KEYS = 8
 
 
@@ -32,6 +35,22 @@ def _check_pinned_keys(value: object) -> None:
     _check_strings(value)
     if isinstance(value, list) and (len(value) > MOST_PINNED_KEYS or len(set(value)) < len(value)):
         raise ValidationError(f"At most {MOST_PINNED_KEYS} keys may be pinned, each once.")
+    for key in value if isinstance(value, list) else ():
+        try:
+            check_pinned_key(key)
+        except ValueError as error:
+            raise ValidationError(f"{key!r} {error}") from None
+
+
+def check_pinned_key(key: str) -> str:
+    """A key as filters write it, such as `order.region`, and nothing else. Raises ValueError."""
+    try:
+        written = written_path(read_path(key, key)[0])
+    except InvalidFilter:
+        raise ValueError("must be a key as filters write it, such as order.region.") from None
+    if written != key:
+        raise ValueError(f"must be a key without an operator: {written}.")
+    return key
 
 
 def _check_object(value: object) -> None:
