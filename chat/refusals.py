@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Final, NamedTuple, cast
 from uuid import UUID
 
-from django.db import transaction
+from django.db import DataError, transaction
 from django.utils import timezone
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
@@ -182,7 +182,7 @@ def _home(sender: Sender) -> Home | None:
     credentials = replace(sender.credentials, staff=staff)
     try:
         mentor = access.access_mentor(credentials, sender.tenant, sender.name, "").mentor
-    except ChatError:
+    except (ChatError, DataError):  # nothing that one sends may cost what others are counted for
         return None
     return Home(mentor.tenant_id, mentor.id)
 

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from .cache import forget_contexts
 from .errors import TurnInProgress
-from .models import Session
+from .models import Refusal, Session
 
 AT_ONCE = 100
 
@@ -51,5 +51,6 @@ def _remove(sessions: Sequence[UUID]) -> None:
         running = Session.objects.filter(pk__in=sessions, turn_id__isnull=False, turn_lease_until__gt=Now())
         if locked and running.exists():
             raise TurnInProgress()
+        Refusal.objects.filter(last_session__in=sessions).update(last_session=None)
         Session.objects.filter(pk__in=sessions).delete()
     forget_contexts(sessions)

@@ -12,6 +12,7 @@ from .access import Credentials, is_own_origin, staff_of_session
 from .database import in_database
 from .refusals import Sender, Sent
 
+LONGEST_TOKEN = 255
 SCHEMES = ("api-token", "token", "bearer")
 
 
@@ -35,8 +36,12 @@ class Request:
         return replace(brought, staff=await in_database(staff_of_session, key)) if key else brought
 
     def sender(self, sent: Sent) -> Sender:
-        """Whom a refused payload was from and for; nothing is looked up yet."""
-        return Sender(self._brought(sent.token, ""), self._staff_key(), sent.flow.tenant, sent.flow.name)
+        """Whom a refused payload was from and for; nothing is looked up yet.
+
+        It waits for a moment, unproved: of what is longer than any token only so much is kept.
+        """
+        brought = self._brought((sent.token or self.token)[:LONGEST_TOKEN], "")
+        return Sender(brought, self._staff_key(), sent.flow.tenant, sent.flow.name)
 
     def _brought(self, token: str | None, session_token: str) -> Credentials:
         return Credentials(
@@ -75,4 +80,4 @@ def _session_key(cookies: str) -> str | None:
 
 def is_session_key(value: str) -> bool:
     """Whether a cookie could be Django's: a quoted one may hold NUL, which PostgreSQL refuses to look for."""
-    return value.isascii() and value.isalnum()
+    return len(value) <= 40 and value.isascii() and value.isalnum()

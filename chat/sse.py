@@ -91,6 +91,8 @@ class EventStream(BaseLLMRunnerConsumer, AsyncHttpConsumer):
         """ibl.ai's newer path names tenant and session in the query; the body counts before it."""
         query = dict(parse_qsl(self.scope.get("query_string", b"").decode("latin-1")))
         session_id, tenant = query.get("session_id"), query.get("platform_key")
+        if "\0" in f"{session_id}{tenant}":  # of the body the parser lets none in
+            raise InvalidPayload("The address must not contain NUL.", pointer="")
         return BaseConsumerPayload.parse(body, limits.current(), session_id=session_id, tenant=tenant)
 
     async def _resumed(self, generation_id: str) -> AsyncIterable[str]:

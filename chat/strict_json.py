@@ -177,8 +177,11 @@ def _refuse_size(max_bytes: int) -> NoReturn:
 def _refuse(message: str, pointer: str = "", sent: dict[str, Any] | None = None) -> NoReturn:
     error = InvalidPayload(message, pointer=pointer)
     error.sent = sent
-    # `from None`: the cause may quote the payload, which must not reach a log.
-    raise error from None
+    try:
+        # `from None`: the cause may quote the payload, which must not reach a log.
+        raise error from None
+    finally:
+        del error  # else it is in a circle with its traceback, and the document stays in memory with both
 
 
 def _reaches(brackets: str, max_depth: int) -> bool:

@@ -22,7 +22,7 @@ from .refusals import Counted, Home, Sender, Times
 
 log = structlog.get_logger(__name__)
 WRITE_SECONDS: Final = 2.0
-MOST_SENDERS: Final = 200  # at once; each costs a look at its token and mentor
+MOST_SENDERS: Final = 50  # at once, that nobody has proved; each costs a look at its token and mentor
 MOST_KINDS: Final = 50  # of a sender at once
 
 
@@ -31,6 +31,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._counted: Counted = {}
+        self._unproved = 0
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -45,9 +46,11 @@ class Tally:
             self._task = asyncio.get_running_loop().create_task(self._keep_writing())
 
     def _add(self, whose: Home | Sender, kind: refusals.Kind, times: Times) -> None:
-        if whose not in self._counted and len(self._counted) >= MOST_SENDERS:
-            telemetry.REFUSALS_LOST.inc()
-            return
+        if isinstance(whose, Sender) and whose not in self._counted:
+            if self._unproved >= MOST_SENDERS:
+                telemetry.REFUSALS_LOST.inc()
+                return
+            self._unproved += 1
         kinds = self._counted.setdefault(whose, {})
         refusals.count(kinds, kind if kind in kinds or len(kinds) < MOST_KINDS else kind.at_root(), times)
 
@@ -59,15 +62,17 @@ class Tally:
     async def write(self) -> None:
         """Write what there is now, and wait for what is being written."""
         async with self._writing:
-            counted, self._counted = self._counted, {}
+            counted, self._counted, self._unproved = self._counted, {}, 0
             if not counted:
                 return
             try:
                 await in_database(refusals.record, counted)
-            except Exception as error:
+            except BaseException as error:  # also where there is no more time
                 lost = sum(times.count for kinds in counted.values() for times in kinds.values())
                 telemetry.REFUSALS_LOST.inc(lost)
                 log.warning("refusals_lost", count=lost, error=type(error).__name__)
+                if not isinstance(error, Exception):
+                    raise
 
     async def write_within(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -263,7 +263,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 # Each message expires when the next one is due: workers that come back do not find a thousand to run.
 EXPORTS_LEASE_SECONDS: float = _float("EXPORTS_LEASE_SECONDS", 20)
-_sweep = EXPORTS_LEASE_SECONDS * 1.5
+_sweep = min(30.0, EXPORTS_LEASE_SECONDS * 1.5)
 CELERY_BEAT_SCHEDULE = {
     "reap-turns": {"task": "chat.tasks.reap_turns", "schedule": 10.0, "options": {"expires": 10.0}},
     "run-exports": {"task": "exports.tasks.sweep", "schedule": _sweep, "options": {"expires": _sweep}},

@@ -2,7 +2,6 @@
 
 import chat.models.tenants
 import django.db.models.deletion
-from chat.models.messages import MEASURED
 from django.db import migrations, models
 
 FILL = (
@@ -13,7 +12,9 @@ FILL = (
 # being written took nothing: a turn puts one entry into it.
 INDEX = (
     "CREATE INDEX extra_of_session ON chat_chatmessagehistoryextra (session_id) "
-    "INCLUDE (ttft_ms, duration_ms, prompt_tokens, completion_tokens) WHERE " + MEASURED
+    "INCLUDE (ttft_ms, duration_ms, prompt_tokens, completion_tokens) "
+    "WHERE (ttft_ms IS NOT NULL OR duration_ms IS NOT NULL "
+    "OR prompt_tokens IS NOT NULL OR completion_tokens IS NOT NULL)"
 )
 
 

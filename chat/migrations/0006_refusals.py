@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('tenant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='chat.tenant')),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant', '-day'], name='refusal_tenant_newest'), models.Index(fields=['day'], name='refusal_day')],
+                'indexes': [models.Index(fields=['tenant', '-day'], name='refusal_tenant_newest'), models.Index(fields=['day'], name='refusal_day'), models.Index(condition=models.Q(('last_session__isnull', False)), fields=['last_session'], name='refusal_session')],
                 'constraints': [models.UniqueConstraint(fields=('mentor', 'day', 'code', 'pointer', 'door'), name='refusal_once_a_day')],
             },
         ),

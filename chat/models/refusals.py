@@ -42,6 +42,12 @@ class Refusal(models.Model):
             models.Index(fields=["tenant", "-day"], name="refusal_tenant_newest"),
             # What is past its time.
             models.Index(fields=["day"], name="refusal_day"),
+            # What names a session that is removed.
+            models.Index(
+                fields=["last_session"],
+                name="refusal_session",
+                condition=models.Q(last_session__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -49,7 +49,7 @@ def check_pinned_key(key: str) -> str:
     except InvalidFilter:
         raise ValueError("must be a key as filters write it, such as order.region.") from None
     if written != key:
-        raise ValueError(f"must be a key without an operator: {written}.")
+        raise ValueError(f"must be written as {written}.")
     return key
 
 

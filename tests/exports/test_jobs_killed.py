@@ -71,7 +71,9 @@ def caught_in_the_middle(export: Export) -> list[psutil.Process]:
     child = psutil.Process(int(export.holder.split(":")[1]))
     caught = [child, child.parent()]
     send([child], signal.SIGSTOP)
+    deadline = time.monotonic() + 60
     while not export.rows:
+        assert time.monotonic() < deadline
         send([child], signal.SIGCONT)
         time.sleep(0.03)
         send([child], signal.SIGSTOP)
