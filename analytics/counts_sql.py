@@ -26,10 +26,10 @@ _OF_SESSION: Final = {
 _OF_MESSAGE: Final = {
     **{"tenant": "session__tenant_id", "mentor": "session__mentor_id", "user_id": "session__user_id"},
     **{"at": "session__created_at", "session": "session_id", "metadata": "session__metadata"},
-    **{"snapshot": "extra__metadata", "status": "status", "ttft_ms": "extra__ttft_ms"},
-    **{"duration_ms": "extra__duration_ms", "prompt_tokens": "extra__prompt_tokens"},
-    **{"completion_tokens": "extra__completion_tokens"},
+    "status": "status",
 }
+# What a message has in its extra: another row to look up, for who asks.
+_MEASURES: Final = ("ttft_ms", "duration_ms", "prompt_tokens", "completion_tokens")
 # A user is the tenant's own; sorted by bytes, which is the fastest order.
 _WHO: Final = """(CASE WHEN user_id <> '' THEN tenant || ':' || user_id END) COLLATE "C" """
 _WHO_OF_ONE_TENANT: Final = """NULLIF(user_id, '') COLLATE "C" """
@@ -102,7 +102,7 @@ def _typed(word: str, part: str) -> str:
 
 
 def _placed(base: Sql, question: Question, periods: list[datetime], one_by_one: bool) -> Sql:
-    own = "status, ttft_ms, duration_ms, prompt_tokens, completion_tokens" if one_by_one else "messages"
+    own = ", ".join(["status", *_measures(question)]) if one_by_one else "messages"
     return placed_in(
         base,
         keys=len(question.by),
@@ -115,19 +115,27 @@ def _placed(base: Sql, question: Question, periods: list[datetime], one_by_one: 
 
 def _base(selection: Selection, question: Question, one_by_one: bool) -> Sql:
     """A row for each session, or for each message, that is meant, with the values v0, v1 that it counts for."""
-    rows = (
-        rows_of(selection.messages(), **_OF_MESSAGE)
-        if one_by_one
-        else rows_of(selection.sessions(), **_OF_SESSION)
-    )
-    own = (
-        "status, ttft_ms, duration_ms, prompt_tokens, completion_tokens"
-        if one_by_one
-        else "next_sequence - 1 AS messages"
-    )
+    if one_by_one:
+        rows = rows_of(selection.messages(), **_OF_MESSAGE, **_of_extra(question))
+        own = ", ".join(["status", *_measures(question)])
+    else:
+        rows, own = rows_of(selection.sessions(), **_OF_SESSION), "next_sequence - 1 AS messages"
     who = _WHO_OF_ONE_TENANT if len(selection.tenant_ids or ()) == 1 else _WHO
     values = [_value(key, number) for number, key in enumerate(question.by)]
     return joined("", [Sql(f"SELECT session, {who} AS who, at, {own}"), *values, Sql(" FROM "), rows])
+
+
+def _measures(question: Question) -> list[str]:
+    """The columns of an answer that the metrics are made of."""
+    parts = parts_of(question.metrics)
+    return [name for name in _MEASURES if any(part.startswith(name.removesuffix("_ms")) for part in parts)]
+
+
+def _of_extra(question: Question) -> dict[str, str]:
+    columns = {name: f"extra__{name}" for name in _measures(question)}
+    if any(key.root == "message_context" for key in question.by):
+        columns["snapshot"] = "extra__metadata"
+    return columns
 
 
 def _value(key: Key, number: int) -> Sql:
