@@ -88,8 +88,9 @@ class Chat {
     const message = turns.compose(this.session, text, metadata);
     this.#type('');
     this.transcript.update(message);
-    this.transcript.settle(message);
     this.#transmit(message);
+    // Not before the starters above it are gone.
+    this.transcript.settle(message);
     this.rail.show(this.session);
   }
 
