@@ -7,11 +7,13 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mentor_project.settings")
 
+import django
+from asgiref.sync import sync_to_async
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
+from django.core.handlers.asgi import ASGIHandler
 from django.urls import re_path
 
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 from chat import llm
 from chat.consumers import ChatConsumer, StopGenerationConsumer
@@ -23,11 +25,20 @@ websocket_urls = [
     re_path(r"^ws/(?:chat|langflow)/?$", ChatConsumer.as_asgi()),
     re_path(r"^ws/langflow-stop-generation/?$", StopGenerationConsumer.as_asgi()),
 ]
-http_urls = [
-    re_path(r"^api/(?:mentor|agent)/chat/?$", EventStream.as_asgi()),
-    re_path(rf"^api/(?:mentor|agent)/chat/{UUID_PATTERN}/?$", EventStream.as_asgi()),
-    re_path(r"", django_application),  # type: ignore[arg-type]
-]
+
+
+class OneHopHandler(ASGIHandler):
+    """Django's own, with all of a request's middleware and its view in one hop to a thread.
+
+    Every view here is synchronous. Where the middleware is run as coroutines, each hops for what it does before
+    the view, and again for what it does after: a dozen hops, which took longer than most answers.
+    """
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        super().load_middleware(is_async=False)
+
+    async def get_response_async(self, request: Any) -> Any:
+        return await sync_to_async(self.get_response, thread_sensitive=True)(request)
 
 
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:
@@ -50,6 +61,11 @@ async def refuse_socket(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "websocket.close", "code": 4404})
 
 
+http_urls = [
+    re_path(r"^api/(?:mentor|agent)/chat/?$", EventStream.as_asgi()),
+    re_path(rf"^api/(?:mentor|agent)/chat/{UUID_PATTERN}/?$", EventStream.as_asgi()),
+    re_path(r"", OneHopHandler()),  # type: ignore[arg-type]
+]
 application = ProtocolTypeRouter(
     {
         "http": URLRouter(http_urls),
