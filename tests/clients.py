@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import struct
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,14 @@ def new_session() -> str:
 
 def is_last(frame: Frame) -> bool:
     return "eos" in frame or "error" in frame or frame.get("resumed") is False
+
+
+def announce(connection: ClientConnection, size: int) -> None:
+    """Begin a text frame of so many bytes, and send none of them.
+
+    Who is still sending when the server hangs up may not hear why it did.
+    """
+    connection.socket.sendall(struct.pack("!BBQI", 0x81, 0x80 | 127, size, 0))
 
 
 @dataclass

@@ -13,7 +13,7 @@ from websockets.sync.client import ClientConnection
 
 from chat.models import ChatMessageHistory, Mentor, Session, SessionContextVersion
 
-from .clients import Frame, Socket, Stream, TalkMaker, fetch, request
+from .clients import Frame, Socket, Stream, TalkMaker, announce, fetch, request
 from .expecting import problem, refusal
 from .model_server import ModelServer
 
@@ -316,7 +316,7 @@ def closed_with(connection: ClientConnection) -> int | None:
 
 
 def test_a_frame_over_1_mib_is_closed_with_1009(socket: Socket, model: ModelServer) -> None:
-    socket.put("x" * (1024 * KIB + 1))
+    announce(socket.socket, 1024 * KIB + 1)
     assert closed_with(socket.socket) == 1009
     assert nothing_happened(model)
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,14 @@ from django.db import OperationalError, connection
 from django.test import Client
 from prometheus_client import REGISTRY
 from websockets.exceptions import ConnectionClosedError
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from chat import telemetry
 from chat.limits import Limits
 from chat.models import Mentor, statements
 
 from .children import Daphne, Web, environment, events, manage, running
-from .clients import Socket, Stream, Talk, fetch, new_session, request
+from .clients import Socket, Stream, Talk, announce, fetch, new_session, request
 from .faults.web import ROOT
 from .model_server import CutAfter, ModelServer, Raw, Refuse
 
@@ -136,11 +136,18 @@ def test_frames_are_not_compressed_though_a_client_offers_it(served: Web) -> Non
 
 
 @pytest.mark.parametrize(
-    ("frame", "code"), [(b"x" * (1024 * 1024 + 1), 1009), (b'{"prompt": "\xff\xfe"}', 1007)]
+    ("send", "code"),
+    [
+        (lambda socket: announce(socket, 1024 * 1024 + 1), 1009),
+        (lambda socket: socket.send(b'{"prompt": "\xff\xfe"}', text=True), 1007),
+    ],
+    ids=["too large", "no text"],
 )
-def test_the_protocol_closes_what_is_too_large_or_no_text(served: Web, frame: bytes, code: int) -> None:
+def test_the_protocol_closes_what_is_too_large_or_no_text(
+    served: Web, send: Callable[[ClientConnection], None], code: int
+) -> None:
     with connect(f"ws://127.0.0.1:{served.port}/ws/chat/") as socket:
-        socket.send(frame, text=True)
+        send(socket)
         with pytest.raises(ConnectionClosedError) as closed:
             socket.recv(timeout=10)
     assert closed.value.rcvd is not None
