@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import environ
-import structlog
 from django.core.exceptions import ImproperlyConfigured
 
 from chat.limits import Limits
-from chat.telemetry import exception_without_words
+
+from . import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "LLM_API_KEY", "EXPORTS_S3_SECRET_KEY")
@@ -261,9 +261,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
 )
 # Kept in memory: nothing here is so rare that a restart must remember when it last ran.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
-# Each message expires when the next one is due: workers that come back do not find a thousand to run.
 EXPORTS_LEASE_SECONDS: float = _float("EXPORTS_LEASE_SECONDS", 20)
+# A short lease is in vain where nobody looks for what it leaves.
 _sweep = min(30.0, EXPORTS_LEASE_SECONDS * 1.5)
+# Each message expires when the next one is due: workers that come back do not find a thousand to run.
 CELERY_BEAT_SCHEDULE = {
     "reap-turns": {"task": "chat.tasks.reap_turns", "schedule": 10.0, "options": {"expires": 10.0}},
     "run-exports": {"task": "exports.tasks.sweep", "schedule": _sweep, "options": {"expires": _sweep}},
@@ -376,50 +377,4 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 LOG_LEVEL = _text("LOG_LEVEL").upper()
 if LOG_LEVEL and LOG_LEVEL not in logging.getLevelNamesMapping():
     raise ImproperlyConfigured(f"LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR, not {LOG_LEVEL!r}.")
-# Libraries quote what they are sent in their debug lines: those are never written.
-_libraries = {"": "WARNING", "DEBUG": "INFO"}.get(LOG_LEVEL, LOG_LEVEL)
-
-
-def _one_line(record: logging.LogRecord) -> bool:
-    """Every scanner meets this one: the sentence is enough."""
-    record.exc_info = None
-    return True
-
-
-_shared: list[Any] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_logger_name,
-    structlog.stdlib.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    # By name: Django's extras hold the request, and its address what stands in the query.
-    structlog.stdlib.ExtraAdder(allow=["code", "said", "status_code"]),
-]
-structlog.configure(
-    processors=[*_shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-    logger_factory=structlog.stdlib.LoggerFactory(),
-    cache_logger_on_first_use=True,
-)
-logging.captureWarnings(True)
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "lines": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "foreign_pre_chain": _shared,
-            "processors": [
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.ExceptionRenderer(exception_without_words),
-                structlog.processors.JSONRenderer(),
-            ],
-        }
-    },
-    "filters": {"one_line": {"()": "django.utils.log.CallbackFilter", "callback": _one_line}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
-    "root": {"handlers": ["stderr"], "level": _libraries},
-    "loggers": {
-        "chat": {"level": LOG_LEVEL or "INFO"},
-        "exports": {"level": LOG_LEVEL or "INFO"},
-        "django.security.DisallowedHost": {"filters": ["one_line"]},
-    },
-}
+LOGGING: dict[str, Any] = logs.lines(LOG_LEVEL)

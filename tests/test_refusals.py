@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import uuid
 from collections.abc import Callable
@@ -17,11 +16,8 @@ from django.utils import timezone
 from chat import refusals, removals, tallies, telemetry
 from chat.access import Credentials
 from chat.errors import Unavailable
-from chat.live import Process
 from chat.models import ApiToken, Mentor, Refusal, Session, Tenant
-from chat.payloads import PayloadWarning
-from chat.refusals import Home, Kind, Sender, Sent, Times
-from chat.requests import Request
+from chat.refusals import Home, Kind, Sender, Times
 from chat.tasks import roll_up
 
 from .clients import Socket, Stream, TalkMaker, new_session
@@ -284,42 +280,6 @@ def test_they_go_in_time_and_with_their_mentor(coach: Mentor, tutor: Mentor) -> 
 # --- when it is written, and when it cannot be
 
 
-@pytest.fixture
-def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What is given to the database, in place of the database."""
-    given: list[Any] = []
-    monkeypatch.setattr(refusals, "record", given.append)
-    monkeypatch.setattr(tallies, "WRITE_SECONDS", 0.05)
-    return given
-
-
-TOLD: list[PayloadWarning] = [{"code": "page_content_cut", "pointer": "/page_content", "message": "Cut."}]
-
-
-def test_it_is_gathered_for_a_moment_and_written_at_once(recorded: list[Any]) -> None:
-    async def go() -> None:
-        tally = tallies.Tally()
-        for wait in (0.0, 0.0, 0.2):
-            tally.add(Home(1, 1), "sse", TOLD, None)
-            await asyncio.sleep(wait)
-        tally.add(Home(1, 1), "sse", TOLD, None)
-        await asyncio.sleep(0.2)
-
-    asyncio.run(go())
-    counts = [times.count for given in recorded for times in given[Home(1, 1)].values()]
-    assert (sum(counts), len(counts) < 4) == (4, True)
-
-
-def test_a_process_that_goes_down_writes_it_first(recorded: list[Any]) -> None:
-    async def go() -> None:
-        process = Process()
-        process.tally.add(Home(1, 1), "sse", TOLD, None)
-        await process.drain(0)
-        assert len(recorded) == 1
-
-    asyncio.run(go())
-
-
 def lost() -> float:
     return telemetry.REFUSALS_LOST._value.get()
 
@@ -341,25 +301,6 @@ def test_a_database_that_is_away_does_no_harm(
     assert [row["count"] for row in stored()] == [1]
 
 
-def stranger(n: int, token: str = "") -> Sender:
-    return Sender(Credentials(token=token), None, "demo", f"mentor-{n}")
-
-
-def test_too_many_senders_at_once_are_dropped_and_counted() -> None:
-    tally, before = tallies.Tally(), lost()
-    for n in range(tallies.MOST_SENDERS + 5):
-        tally._add(stranger(n), Kind("invalid_payload", "/metadata", "sse"), once())
-    assert (len(tally._counted), lost()) == (tallies.MOST_SENDERS, before + 5)
-
-
-def test_strangers_do_not_crowd_out_who_is_let_in() -> None:
-    tally, before = tallies.Tally(), lost()
-    for n in range(tallies.MOST_SENDERS):
-        tally._add(stranger(n), Kind("invalid_payload", "/metadata", "sse"), once())
-    tally._add(Home(1, 1), Kind("page_content_cut", "/page_content", "sse"), once())
-    assert (Home(1, 1) in tally._counted, lost()) == (True, before)
-
-
 def test_what_a_database_cannot_look_for_costs_nobody_else(coach: Mentor) -> None:
     odd = Sender(Credentials(), None, "de\0mo", "coach")
     kinds = {Kind("invalid_payload", "/metadata", "sse"): once()}
@@ -374,29 +315,9 @@ def test_nul_in_the_address_is_refused(live: str, coach: Mentor) -> None:
         assert (status, frames[0]["code"]) == (400, "invalid_payload")
 
 
-def test_of_a_token_that_can_be_none_little_is_kept() -> None:
-    scope = {"type": "websocket", "path": "/ws/chat/", "headers": []}
-    flow = {"name": "coach", "tenant": "demo"}
-    sent = Sent.model_validate({"flow": flow, "token": "x" * 400_000})
-    assert len(Request(scope).sender(sent).credentials.token or "") == 255
-
-
 def test_a_session_that_is_removed_is_named_no_more(coach: Mentor) -> None:
     session = Session.objects.create(id=new_session(), tenant=coach.tenant, mentor=coach)
     kind = Kind("page_content_cut", "/page_content", "sse")
     refusals.record({home(coach): {kind: Times(1, timezone.now(), "Cut.", session.pk)}})
     removals.remove(session.pk)
     assert Refusal.objects.get().last_session is None
-
-
-def test_what_there_is_no_time_to_write_is_counted_as_lost(
-    coach: Mentor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def never(*_: object) -> None:
-        await asyncio.sleep(60)
-
-    monkeypatch.setattr(tallies, "in_database", never)
-    tally, before = tallies.Tally(), lost()
-    tally._add(home(coach), Kind("page_content_cut", "/page_content", "sse"), once())
-    asyncio.run(tally.write_within(0.05))
-    assert lost() == before + 1

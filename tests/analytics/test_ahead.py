@@ -132,6 +132,20 @@ def test_so_are_the_values_of_a_key(pinned: Tenant, many: list[Session]) -> None
     assert found["missing"] == 1_000 * days.filter(value__isnull=True).count()
 
 
+def test_a_token_that_is_bound_to_a_mentor_has_its_values_and_no_others(
+    pinned: Tenant, coach: Mentor, tutor: Mentor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_session(coach, {"plan": "free"}, begun="2026-06-04T10:00", answers=(answered(),))
+    make_session(tutor, {"plan": "pro"}, begun="2026-06-04T10:00", answers=(answered(),))
+    rollups.roll_up()
+    selection = Selection.of(parse([]), Reader(frozenset({pinned.pk}), coach.pk))
+    ahead = facets.values(selection, "context", ("plan",), 50)
+    assert ahead["results"] == [{"value": "free", "sessions": 1}]
+    assert breakdown(selection, Question(SUMS))["total"]["sessions"] == 1
+    monkeypatch.setattr(counts_ahead, "values", lambda *_: None)
+    assert facets.values(selection, "context", ("plan",), 50) == ahead
+
+
 def test_a_tenant_without_a_session_has_no_values(pinned: Tenant) -> None:
     none = {"sessions": 0, "missing": 0, "distinct": 0, "results": []}
     assert values(pinned, [], "plan") == {"key": "context.plan", **none}
