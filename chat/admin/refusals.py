@@ -13,7 +13,7 @@ from .scope import TenantFilter, TenantScoped, is_superuser
 
 class RefusalAdmin(TenantScoped):
     tenant_lookup = "tenant_id"
-    list_display = ("day", "mentor", "pointer", "code", "door", "count", "last_message", "last_at")
+    list_display = ("day", "mentor", "pointer", "code", "door", "count", "last_at")
     list_filter = (TenantFilter,)
     list_select_related = ("mentor__tenant",)
     ordering = ("-day", "-pk")
