@@ -7,7 +7,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
 export HOST PORT
-.PHONY: run test test-services check lock bench bench-peers bench-read
+.PHONY: run test test-services test-browser check lock words bench bench-peers bench-read
 
 run: $(VENV)/.run
 	@$(BIN)/python manage.py migrate --no-input -v0
@@ -24,6 +24,10 @@ ifdef DATABASE_URL
 else
 	$(BIN)/python -m tests.services $(BIN)/python -m pytest -q
 endif
+
+# The pages in a real browser, on servers of its own; pictures of them are left in var/browser.
+test-browser: $(VENV)/.browser
+	$(BIN)/python -m tests.services env BROWSER_TESTS=1 $(BIN)/python -m pytest -q tests/browser
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -46,6 +50,10 @@ $(VENV)/.test: requirements/test.txt $(VENV)/.run
 	@$(PIP) -r $<
 	@touch $@
 
+$(VENV)/.browser: requirements/browser.txt $(VENV)/.test
+	@$(PIP) -r $<
+	@touch $@
+
 # Needs uv on the path; the files it writes hold no index address.
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header --quiet
@@ -53,6 +61,15 @@ lock:
 	$(LOCK) -o requirements/run.txt
 	$(LOCK) --extra s3 -c requirements/run.txt -o requirements/s3.txt
 	$(LOCK) --extra test -c requirements/s3.txt -o requirements/test.txt
+	$(LOCK) --extra test --extra browser -c requirements/test.txt -o requirements/browser.txt
+
+# The frame's words: finds them, and compiles their translations. Needs gettext on the path.
+WORDS := $(BIN)/python manage.py makemessages --all --no-location --no-obsolete --ignore 'static/[svo]*' \
+	--ignore tests --ignore benchmarks --ignore var
+words: $(VENV)/.run
+	$(WORDS) --domain django --extension html
+	$(WORDS) --domain djangojs --extension js
+	$(BIN)/python manage.py compilemessages --ignore $(VENV)
 
 # Figures (benchmarks/README.md): the measuring side has an environment of its own. BENCH passes options on.
 BENCH_VENV := var/bench/venv

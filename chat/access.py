@@ -18,10 +18,10 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.auth.models import User
 from django.core.signing import BadSignature, Signer
 from django.db.models import Q, QuerySet
-from django.http.request import split_domain_port, validate_host
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from . import origins
 from .errors import AuthenticationFailed, AuthenticationRequired, NotFound, OriginNotAllowed, PermissionDenied
 from .models import ApiToken, ChatMessageHistory, Mentor, Session
 from .payloads import PayloadWarning
@@ -176,9 +176,20 @@ def _named(tenant: str, name: str) -> QuerySet[Mentor]:
         return mentors.filter(Q(slug=name) | Q(name=name)).order_by("slug")
 
 
+def open_mentor(tenant: str, name: str) -> Mentor | None:
+    """The active mentor of this name that takes visitors."""
+    if "\0" in tenant + name:  # PostgreSQL refuses to look for it
+        return None
+    return _best(list(_named(tenant, name).filter(allow_anonymous=True)[:2]), name)
+
+
+def _best(found: list[Mentor], name: str) -> Mentor | None:
+    """A slug counts before a name."""
+    return next((mentor for mentor in found if mentor.slug == name), found[0] if found else None)
+
+
 def _fresh_mentor(tenant: str, name: str) -> MentorFacts | None:
-    found = list(_named(tenant, name)[:2])
-    mentor = next((m for m in found if m.slug == name), found[0] if found else None)
+    mentor = _best(list(_named(tenant, name)[:2]), name)
     if mentor is None:
         return None
     shared = {f.name for f in dataclasses.fields(MentorFacts)} - {"tenant_key", "allowed_origins"}
@@ -331,6 +342,21 @@ def access_answer(credentials: Credentials, answer: UUID, scope: str = "") -> Ch
     return message
 
 
+def access_events(credentials: Credentials, session_id: UUID) -> Caller:
+    """Who may be told what happens in this session: readers of its tenant, and whoever it is; else NotFound.
+
+    A caller without any proof passes where the mentor takes the bare session id for one.
+    """
+    proved = credentials.token or credentials.staff or credentials.session_token
+    caller = access_caller(credentials) if proved else anonymous_caller("")
+    check_session_token(caller, session_id)
+    session = Session.objects.select_related("mentor").filter(id=session_id).first()
+    if session is None or not (may_inspect(caller, session) or _owns(caller, session)):
+        raise NotFound()
+    check_origin(credentials, tuple(session.mentor.allowed_origins))
+    return caller
+
+
 def may_inspect(caller: Caller, session: Session) -> bool:
     """Whether a tenant's token or member of staff may see how the session's answers came about."""
     if caller.kind == "anonymous":
@@ -358,20 +384,6 @@ def check_origin(credentials: Credentials, allowed: tuple[str, ...]) -> None:
         if credentials.has_cookies:
             raise OriginNotAllowed()
         return
-    if "*" in allowed or credentials.origin in allowed or is_own_origin(credentials.origin, credentials.host):
+    if origins.allows(allowed, credentials.origin) or origins.is_own(credentials.origin, credentials.host):
         return
     raise OriginNotAllowed()
-
-
-def is_own_origin(origin: str, host: str) -> bool:
-    """Whether a page of this origin was served by us under the host that the request names."""
-    domain, _ = split_domain_port(host)
-    if not domain or not validate_host(
-        domain, settings.ALLOWED_HOSTS or [".localhost", "127.0.0.1", "[::1]"]
-    ):
-        return False
-    scheme, _, netloc = origin.partition("://")
-    default = {"http": ":80", "https": ":443"}.get(scheme)
-    if default is None:
-        return False
-    return netloc.removesuffix(default) == host.removesuffix(default)

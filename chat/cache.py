@@ -11,25 +11,37 @@ import contextlib
 import functools
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.core.cache import cache as django_cache
+from django_redis import get_redis_connection
 from django_redis.exceptions import ConnectionInterrupted
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from . import telemetry
 
 log = structlog.get_logger(__name__)
 PAUSE_SECONDS = 2.0
-# One command for all turns of a process: a client library's price is by the command.
+AWAY = (ConnectionInterrupted, RedisError, OSError)
+# One command for all turns of a process: a client library's price is by the command. It also wakes who listens to
+# their sessions elsewhere.
 _APPEND = """
 for i, key in ipairs(KEYS) do
-  redis.call('RPUSH', key, ARGV[i])
+  local told = redis.pcall('RPUSH', key, ARGV[i])
+  -- Not to one that was forgotten: that is no list.
+  if type(told) == 'table' and told.err and not string.find(told.err, 'WRONGTYPE') then
+    return told
+  end
   redis.call('EXPIRE', key, ARGV[#KEYS + 1])
+end
+for i = #KEYS + 3, #ARGV do
+  redis.call('PUBLISH', ARGV[i], ARGV[#KEYS + 2])
 end
 """
 
@@ -43,17 +55,41 @@ def events_key(generation_id: object) -> str:
     return f"{settings.KEY_PREFIX}:turn:{generation_id}:events"
 
 
+def news_key(session_id: object) -> str:
+    return f"{settings.KEY_PREFIX}:news:{session_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wakes:
+    """Sessions that changed, and the process that says so."""
+
+    sessions: Collection[UUID] = ()
+    origin: str = ""
+
+
+NOBODY = Wakes()
+
+
 class Store(Protocol):
     async def get_context(self, session_id: object) -> str | None:
         """The JSON text of the client context, or None: unknown, expired or unreachable."""
 
     async def set_context(self, session_id: object, text: str) -> None: ...
 
-    async def log_events(self, frames: Mapping[str, Sequence[str]]) -> bool:
-        """Append frames to the logs of their generations; False where that did not happen."""
+    async def log_events(self, frames: Mapping[str, Sequence[str]], wakes: Wakes = NOBODY) -> bool:
+        """Append frames to the logs of their generations; False where that did not happen.
+
+        With it goes the word to other processes that sessions have changed.
+        """
 
     async def read_events(self, generation_id: str, after: int) -> list[str]:
         """The frames after the first `after` ones."""
+
+    def forget_events(self, generation_id: object) -> None:
+        """Also the frames that are still on their way to the log. Synchronous."""
+
+    def keep_context(self, session_id: object, text: str) -> None:
+        """The same as set_context, synchronous; errors are the caller's."""
 
 
 class RedisStore:
@@ -105,29 +141,42 @@ class RedisStore:
             if reachable:
                 await self._client().set(context_key(session_id), text, ex=settings.CONTEXT_CACHE_SECONDS)
 
-    async def log_events(self, frames: Mapping[str, Sequence[str]]) -> bool:
+    async def log_events(self, frames: Mapping[str, Sequence[str]], wakes: Wakes = NOBODY) -> bool:
         with self._guarded("log_events") as reachable:
             if reachable:
                 keys = [events_key(generation_id) for generation_id in frames]
                 texts = ["\n".join(lines) for lines in frames.values()]
-                await self._client().eval(_APPEND, len(keys), *keys, *texts, settings.EVENT_LOG_SECONDS)
+                said = [wakes.origin, *map(news_key, wakes.sessions)]
+                await self._client().eval(
+                    _APPEND, len(keys), *keys, *texts, settings.EVENT_LOG_SECONDS, *said
+                )
                 return True
         return False
 
     async def read_events(self, generation_id: str, after: int) -> list[str]:
         with self._guarded("read_events") as reachable:
             if reachable:
-                blocks = await self._client().lrange(events_key(generation_id), 0, -1)
+                try:
+                    blocks = await self._client().lrange(events_key(generation_id), 0, -1)
+                except ResponseError:  # forgotten
+                    return []
                 texts = [block if isinstance(block, str) else block.decode() for block in blocks]
                 return "\n".join(texts).split("\n")[after:] if texts else []
         return []
+
+    def forget_events(self, generation_id: object) -> None:
+        get_redis_connection().set(events_key(generation_id), "", ex=settings.EVENT_LOG_SECONDS)
+
+    def keep_context(self, session_id: object, text: str) -> None:
+        get_redis_connection().set(context_key(session_id), text, ex=settings.CONTEXT_CACHE_SECONDS)
 
 
 class LocalStore:
     """The same in this process: the embedded default."""
 
     def __init__(self) -> None:
-        self._logs: dict[str, tuple[float, list[str]]] = {}
+        # None: forgotten.
+        self._logs: dict[str, tuple[float, list[str] | None]] = {}
 
     async def get_context(self, session_id: object) -> str | None:
         value: str | None = django_cache.get(context_key(session_id))
@@ -136,18 +185,26 @@ class LocalStore:
     async def set_context(self, session_id: object, text: str) -> None:
         django_cache.set(context_key(session_id), text, settings.CONTEXT_CACHE_SECONDS)
 
-    async def log_events(self, frames: Mapping[str, Sequence[str]]) -> bool:
+    async def log_events(self, frames: Mapping[str, Sequence[str]], wakes: Wakes = NOBODY) -> bool:
         now = time.monotonic()
         for generation_id, texts in frames.items():
             _, log_so_far = self._logs.pop(generation_id, (now, []))
-            self._logs[generation_id] = (now + settings.EVENT_LOG_SECONDS, [*log_so_far, *texts])
+            more = None if log_so_far is None else [*log_so_far, *texts]
+            self._logs[generation_id] = (now + settings.EVENT_LOG_SECONDS, more)
         # In order of their last write: the expired ones stand first.
         while self._logs and next(iter(self._logs.values()))[0] < now:
             del self._logs[next(iter(self._logs))]
         return True
 
     async def read_events(self, generation_id: str, after: int) -> list[str]:
-        return self._logs.get(generation_id, (0.0, []))[1][after:]
+        return (self._logs.get(generation_id, (0.0, None))[1] or [])[after:]
+
+    def forget_events(self, generation_id: object) -> None:
+        self._logs.pop(str(generation_id), None)
+        self._logs[str(generation_id)] = (time.monotonic() + settings.EVENT_LOG_SECONDS, None)
+
+    def keep_context(self, session_id: object, text: str) -> None:
+        django_cache.set(context_key(session_id), text, settings.CONTEXT_CACHE_SECONDS)
 
 
 @functools.cache
@@ -157,8 +214,39 @@ def store() -> Store:
 
 def forget_contexts(sessions: Iterable[object]) -> None:
     """Of sessions that are gone. Synchronous; what a dead cache keeps is in force nowhere, and expires."""
-    try:
+    with _forgiven("forget_contexts"):
         django_cache.delete_many([context_key(session_id) for session_id in sessions])
-    except (ConnectionInterrupted, RedisError, OSError) as error:
-        telemetry.CACHE_ERRORS.labels("forget_contexts").inc()
-        log.warning("cache_error", action="forget_contexts", error=type(error).__name__)
+
+
+def forget_events(generation_id: object) -> None:
+    """Of an answer whose words are gone. Synchronous; what a dead cache keeps expires."""
+    with _forgiven("forget_events"):
+        store().forget_events(generation_id)
+
+
+_keeping_paused_until = 0.0
+
+
+def keep_context(session_id: object, text: str) -> None:
+    """Of a write beside a turn. Synchronous; a dead cache is not waited for again and again."""
+    global _keeping_paused_until
+    if time.monotonic() < _keeping_paused_until:
+        return
+    try:
+        store().keep_context(session_id, text)
+    except AWAY as error:
+        _keeping_paused_until = time.monotonic() + PAUSE_SECONDS
+        _note("set_context", error)
+
+
+@contextlib.contextmanager
+def _forgiven(action: str) -> Iterator[None]:
+    try:
+        yield
+    except AWAY as error:
+        _note(action, error)
+
+
+def _note(action: str, error: Exception) -> None:
+    telemetry.CACHE_ERRORS.labels(action).inc()
+    log.warning("cache_error", action=action, error=type(error).__name__)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
 from . import strict_json, telemetry
 from .models import SessionContextVersion
 from .payloads import PayloadWarning
+from .writes import Change
 
 Warnings = list[PayloadWarning]
 EMPTY = "{}"
@@ -54,15 +55,19 @@ class Decision:
     warnings: Warnings = field(default_factory=list)
 
 
-def decide(now: InForce, sent: str | None, *, verified: bool) -> Decision:
+def decide(
+    now: InForce, sent: str | None, *, verified: bool, vouched: Collection[str] | None = None
+) -> Decision:
     """Apply the law to one write; `sent` is the metadata's compact text, None for null or absent.
 
-    Equal is equal in both layers: a value that gets verified is a new version.
+    Equal is equal in both layers: a value that gets verified is a new version. Of what a tenant's server patches
+    only the `vouched` keys are verified.
     """
     if sent is None:
         return Decision(now, changed=False)
     if verified:
-        new, warnings = InForce(sent, tuple(json.loads(sent))), Warnings()
+        keys = tuple(key for key in json.loads(sent) if vouched is None or key in vouched)
+        new, warnings = InForce(sent, keys), Warnings()
     else:
         new, warnings = _over_unsigned_keys(now, sent)
     same_layers = set(new.verified_keys) == set(now.verified_keys)
@@ -83,6 +88,20 @@ def _over_unsigned_keys(now: InForce, sent: str) -> tuple[InForce, Warnings]:
 
 def _alike(one: Any, other: Any) -> bool:
     return strict_json.same(json.loads(strict_json.spell(one)), json.loads(strict_json.spell(other)))
+
+
+def decide_change(now: InForce, change: Change, *, verified: bool) -> Decision:
+    """The same for a write beside a turn, which may be a patch: it is told of each key that it could not remove."""
+    decision = decide(now, change.text, verified=verified, vouched=change.vouched)
+    left = json.loads(change.text)
+    kept = [key for key in now.verified_keys if key in change.dropped and key not in left]
+    told = [*decision.warnings, *([] if verified else map(_kept_out, kept))]
+    return replace(decision, warnings=[*change.warnings, *map(_of_context, told)])
+
+
+def _of_context(warning: PayloadWarning) -> PayloadWarning:
+    pointer = warning["pointer"].removeprefix("/metadata")
+    return {**warning, "pointer": f"/client_context{pointer}"}
 
 
 def _kept_out(key: str) -> PayloadWarning:

@@ -20,9 +20,19 @@ from .database import in_database
 from .errors import AuthenticationFailed, ChatError, InvalidPayload, RateLimited, TooManySockets
 from .feeds import ClientLeft, deliver
 from .following import resume_turn
+from .listening import Subscriptions
 from .live import process
 from .models import ApiToken
-from .payloads import BaseConsumerPayload, LegacyStop, ResumeCommand, StopCommand, parse_frame
+from .payloads import (
+    BaseConsumerPayload,
+    Frame,
+    LegacyStop,
+    ResumeCommand,
+    StopCommand,
+    SubscribeCommand,
+    UnsubscribeCommand,
+    parse_frame,
+)
 from .requests import Request
 from .runner import LLMRunner, stop_turn
 
@@ -95,12 +105,14 @@ class Socket(BaseLLMRunnerConsumer, AsyncWebsocketConsumer):
         self.request = Request(scope)
         self.tokens: set[str] = set()
         self.tasks: set[asyncio.Task[None]] = set()
+        self.subscriptions = Subscriptions(self.request, self._send)
         telemetry.SOCKETS.inc()
         try:
             await super().__call__(scope, receive, send)
         finally:
             # Not in disconnect(), which a client that leaves in mid-frame can keep from being called.
             telemetry.SOCKETS.dec()
+            self.subscriptions.end_all()
             for token in list(self.tokens):
                 self._forget(token)
 
@@ -180,6 +192,7 @@ class ChatConsumer(Socket):
         await super().connect()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        command: Frame | None = None
         try:
             if text_data is None:
                 raise InvalidPayload(BINARY, pointer="")
@@ -187,22 +200,36 @@ class ChatConsumer(Socket):
             with self.counted(command.token):
                 await self._obey(command)
         except Exception as error:
-            await self.tell(self.error_frame(error))
+            # A client that waits for a message's outcome must not take this for it.
+            about = {"subscribe": str(command.session_id)} if isinstance(command, SubscribeCommand) else {}
+            await self.tell({**self.error_frame(error), **about})
             self.count_refusal(error)
 
-    async def _obey(self, command: BaseConsumerPayload | StopCommand | ResumeCommand) -> None:
-        if len(self.tasks) >= limits.current().answers_per_socket and not isinstance(command, StopCommand):
-            # Each is kept until it is read: one who reads nothing must not ask for ever more of them.
+    async def _obey(self, command: Frame) -> None:
+        match command:
+            case BaseConsumerPayload():
+                self._check_answers()
+                self.pump(await self.process_text_data(command))
+            case StopCommand():
+                proved = command.generation_id in self.own_turns
+                await (self.stop(command.generation_id) if proved else self.prove_and_stop(command))
+            case ResumeCommand():
+                self._check_answers()
+                await self._resume(command)
+            case SubscribeCommand():
+                await self.subscriptions.begin(command)
+            case UnsubscribeCommand():
+                await self.subscriptions.end(command.session_id)
+
+    def _check_answers(self) -> None:
+        """Each is kept until it is read: one who reads nothing must not ask for ever more of them."""
+        if len(self.tasks) >= limits.current().answers_per_socket:
             raise RateLimited("Too many answers are still on their way on this socket.", retry_after=1)
-        if isinstance(command, BaseConsumerPayload):
-            self.pump(await self.process_text_data(command))
-        elif isinstance(command, StopCommand):
-            proved = command.generation_id in self.own_turns
-            await (self.stop(command.generation_id) if proved else self.prove_and_stop(command))
-        else:
-            credentials = await self.request.credentials(command.token, command.session_token)
-            answer = await in_database(access.access_answer, credentials, command.generation_id)
-            self.pump(resume_turn(answer.id, command.after))
+
+    async def _resume(self, command: ResumeCommand) -> None:
+        credentials = await self.request.credentials(command.token, command.session_token)
+        answer = await in_database(access.access_answer, credentials, command.generation_id)
+        self.pump(resume_turn(answer.id, command.after))
 
 
 class StopGenerationConsumer(Socket):

@@ -54,6 +54,36 @@ class InvalidPayload(ChatError):
     code, status = "invalid_payload", 400
 
 
+class InvalidMessage(InvalidPayload):
+    """The message is not valid."""
+
+    code, status = "invalid_message", 422
+
+
+class InvalidContext(InvalidPayload):
+    """The context is not valid."""
+
+    code, status = "invalid_context", 422
+
+
+class InvalidPatch(InvalidPayload):
+    """The patch is not valid."""
+
+    code, status = "invalid_patch", 422
+
+
+class PatchTestFailed(ChatError):
+    """A test of the patch failed: the context is another one by now."""
+
+    code, status = "patch_test_failed", 409
+
+
+class PreconditionFailed(ChatError):
+    """The context is of another version by now: read it again."""
+
+    code, status = "precondition_failed", 412
+
+
 class MetadataTooLarge(ChatError):
     """The metadata is over its limit."""
 
@@ -114,6 +144,12 @@ class NotFound(ChatError):
     code, status = "not_found", 404
 
 
+class MethodNotAllowed(ChatError):
+    """Use POST to chat, GET with a generation id to resume, and GET to listen to a session."""
+
+    code, status = "method_not_allowed", 405
+
+
 class TurnInProgress(ChatError):
     """The session is still answering the message before."""
 
@@ -132,6 +168,12 @@ class IdempotencyMismatch(ChatError):
     code, status = "idempotency_mismatch", 422
 
 
+class MessageExists(ChatError):
+    """The session has a message of this id already."""
+
+    code, status = "message_exists", 409
+
+
 class RateLimited(ChatError):
     """Too many turns: wait a moment."""
 
@@ -142,6 +184,12 @@ class TooManySockets(ChatError):
     """Too many sockets are open with this token."""
 
     code, status = "too_many_sockets", 429
+
+
+class TooManySubscriptions(ChatError):
+    """This socket listens to as many sessions as one may: unsubscribe from one, or open another socket."""
+
+    code, status = "too_many_subscriptions", 429
 
 
 class TooManyExports(ChatError):

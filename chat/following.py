@@ -49,7 +49,13 @@ async def follow_turn(answer: UUID) -> AsyncIterator[str]:
 
 
 async def _frames(generation_id: str, after: int) -> AsyncIterator[str | None]:
-    """The frames after `after`, from this process or from the log; None, last, where they have a gap."""
+    """The frames after `after`, from this process or from the log; None, last, where they have a gap.
+
+    None at once for an answer that was taken out of its session: its frames may still be there.
+    """
+    if await in_database(_is_removed, UUID(generation_id)):
+        yield None
+        return
     live = process().turns.get(generation_id)
     if live is not None and after <= len(live.frames):
         async for frame in live.follow(after):
@@ -77,6 +83,10 @@ async def _frames(generation_id: str, after: int) -> AsyncIterator[str | None]:
             quiet_since = time.monotonic()
         await asyncio.sleep(POLL_SECONDS)
     yield None
+
+
+def _is_removed(answer: UUID) -> bool:
+    return ChatMessageHistory.objects.filter(id=answer, deleted_at__isnull=False).exists()
 
 
 def _is_streaming(answer: UUID) -> bool:

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from . import telemetry
+from . import news, telemetry
 from .errors import LeaseLost
 from .models import ChatMessageHistory, ChatMessageHistoryExtra, Session, statements
 
@@ -114,7 +114,9 @@ def _reap(session_id: UUID) -> bool:
         turn_holder="",
         turn_stop=False,
         turn_fence=session.turn_fence + 1,
+        updated_at=Now(),
     )
+    news.changed(session_id)
     return True
 
 

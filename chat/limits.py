@@ -25,8 +25,11 @@ class Limits:
     answer_bytes: int = 1024 * 1024
     turns_per_minute_per_session: int = 60
     turns_per_minute_per_token: int = 6000
+    quickchat_reads_per_minute: int = 120
+    quickchat_writes_per_minute: int = 60
     sockets_per_token: int = 1000
     answers_per_socket: int = 16
+    subscriptions_per_socket: int = 8
     exports_per_tenant: int = 10
 
 

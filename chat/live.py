@@ -11,6 +11,7 @@ import contextlib
 import time
 import uuid
 import weakref
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -19,8 +20,8 @@ import structlog
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from . import leases, telemetry
-from .cache import store
+from . import leases, news, telemetry
+from .cache import Wakes, store
 from .database import in_database
 from .errors import LeaseLost, Unavailable
 from .feeds import Feed
@@ -136,6 +137,10 @@ class Process:
         self.draining = False
         self.channel = ""
         self.tally = Tally()
+        # Sessions that other processes have not been told of since they changed, for the next tick to say.
+        self.unannounced: set[UUID] = set()
+        # What is to end when this process begins to go down, beside its turns.
+        self.at_drain: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._begins: weakref.WeakValueDictionary[UUID, BoundedLock] = weakref.WeakValueDictionary()
         self._started = asyncio.Lock()
@@ -162,6 +167,11 @@ class Process:
         """One begin of a session at a time: a crowd at one locked row must not hold every database thread."""
         return self._begins.setdefault(session_id, BoundedLock())
 
+    def changed(self, session_id: UUID) -> None:
+        """A turn of this session has begun or ended: wake who listens, elsewhere with the next tick."""
+        news.ears().hear(session_id)
+        self.unannounced.add(session_id)
+
     def add(self, turn: LiveTurn) -> None:
         self.turns[turn.generation_id] = turn
         telemetry.RUNNING.set(len(self.turns))
@@ -184,13 +194,14 @@ class Process:
 
     async def _log_new_events(self) -> None:
         behind = [t for t in self.turns.values() if t.logged < len(t.frames) and not t.log_broken]
-        news = {t.generation_id: t.frames[t.logged :] for t in behind}
-        if news:
-            stored = await store().log_events(news)
+        new = {t.generation_id: t.frames[t.logged :] for t in behind}
+        wakes, self.unannounced = Wakes(self.unannounced, news.origin()), set()
+        if new or wakes.sessions:
+            stored = await store().log_events(new, wakes)
             for turn in behind:
                 # A log with a hole tells a reader nothing true: this turn's is given up.
                 turn.log_broken = not stored
-                turn.logged += len(news[turn.generation_id])
+                turn.logged += len(new[turn.generation_id])
         for turn in [
             t for t in self.turns.values() if t.done and (t.log_broken or t.logged == len(t.frames))
         ]:
@@ -241,6 +252,8 @@ class Process:
     async def drain(self, seconds: float) -> None:
         """Take no new turns; let the running ones finish, mark what is left as interrupted, write what was counted."""
         self.draining = True
+        for end in self.at_drain:
+            end()
         await self._wait_for_turns(seconds)
         for turn in list(self.turns.values()):
             turn.stop("interrupted")

@@ -12,6 +12,7 @@ from . import access, prompts, strict_json
 from .client_context import Decision
 from .errors import Unavailable
 from .limits import Limits
+from .message_metadata import Attached
 from .models import Mentor, statements
 from .models.messages import message_id
 from .payloads import BaseConsumerPayload
@@ -31,6 +32,8 @@ class Opening:
     holder: str
     limits: Limits
     cached_context: str | None = None
+    # What the sender sent beside the words of the user's message, where anything.
+    attached: Attached | None = None
     user_message: UUID = field(default_factory=message_id)
     answer: UUID = field(default_factory=message_id)
 
@@ -96,7 +99,7 @@ def _message_params(opening: Opening, begun: Begun) -> statements.Params:
 
 
 def _context_params(opening: Opening, begun: Begun) -> statements.Params:
-    decision = begun.context
+    decision, token = begun.context, opening.grant.caller.token
     return {
         # None: the snapshots copy what the session's row holds.
         "value": decision.context.text if decision.changed else None,
@@ -105,6 +108,8 @@ def _context_params(opening: Opening, begun: Begun) -> statements.Params:
         "digest": decision.context.digest if decision.changed else "",
         "author": opening.grant.caller.label,
         "door": opening.door,
+        "token": token.id if token else None,
+        "address_class": None,
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from typing import Annotated, Any, Final, NoReturn, Self, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -44,6 +44,7 @@ _PHRASES: Final = {
     "less_than_equal": "is too large.",
     "string_too_short": "must not be empty.",
     "string_too_long": "is too long.",
+    "too_long": "has too many items.",
 }
 
 
@@ -155,7 +156,7 @@ class BaseConsumerPayload(_Wire):
     @classmethod
     def _checked(cls, parsed: ParsedObject, limits: Limits) -> Self:
         sent = parsed.value
-        payload = _validated(cls, {key: sent[key] for key in sent if key in _WIRE_KEYS})
+        payload = validated(cls, {key: sent[key] for key in sent if key in _WIRE_KEYS})
         check_prompt(payload.prompt, limits)
         if payload.metadata is not None:
             payload.metadata_text = parsed.text("metadata") or ""
@@ -198,6 +199,22 @@ class ResumeCommand(_Wire):
     session_token: Secret = None
 
 
+class SubscribeCommand(_Wire):
+    """Tell what happens in a session, after the event `after` or from now on."""
+
+    session_id: Uuid
+    after: Annotated[str, Field(max_length=200)] | None = None
+    token: Secret = None
+    session_token: Secret = None
+
+
+class UnsubscribeCommand(_Wire):
+    """Tell no more of it."""
+
+    session_id: Uuid
+    token: Secret = None
+
+
 class LegacyStop(_Wire):
     """The stop message of ibl.ai's second socket."""
 
@@ -211,23 +228,27 @@ class LegacyStop(_Wire):
     @classmethod
     def parse(cls, raw: bytes | str, limits: Limits) -> Self:
         """Check a frame of the stop socket. Raises InvalidPayload, FrameTooLarge."""
-        return _validated(cls, _parsed(raw, limits).value)
+        return validated(cls, _parsed(raw, limits).value)
 
 
-Frame = BaseConsumerPayload | StopCommand | ResumeCommand
+Frame = BaseConsumerPayload | StopCommand | ResumeCommand | SubscribeCommand | UnsubscribeCommand
+_COMMANDS: Final[dict[str, type[StopCommand | ResumeCommand | SubscribeCommand | UnsubscribeCommand]]] = {
+    "stop": StopCommand,
+    "resume": ResumeCommand,
+    "subscribe": SubscribeCommand,
+    "unsubscribe": UnsubscribeCommand,
+}
 
 
 def parse_frame(raw: bytes | str, limits: Limits) -> Frame:
     """Check a frame of the chat socket: a command if it names an action, else a chat payload."""
     parsed = _parsed(raw, limits)
-    match parsed.value.get("action"):
-        case None:
-            return BaseConsumerPayload._from(parsed, limits)
-        case "stop":
-            return _validated(StopCommand, parsed.value)
-        case "resume":
-            return _validated(ResumeCommand, parsed.value)
-    raise InvalidPayload("action must be stop or resume.", pointer="/action")
+    action = parsed.value.get("action")
+    if action is None:
+        return BaseConsumerPayload._from(parsed, limits)
+    if isinstance(action, str) and action in _COMMANDS:
+        return validated(_COMMANDS[action], parsed.value)
+    raise InvalidPayload("action must be stop, resume, subscribe or unsubscribe.", pointer="/action")
 
 
 def cut_at_word(text: str, max_bytes: int) -> str:
@@ -271,13 +292,16 @@ def _stand_in(sent: dict[str, Any], session_id: str | None, tenant: str | None) 
         flow.setdefault("tenant", tenant)
 
 
-def _validated(model: type[_Model], value: dict[str, Any]) -> _Model:
+def validated(
+    model: type[_Model], value: dict[str, Any], refusal: type[InvalidPayload] = InvalidPayload
+) -> _Model:
+    """The value as this model. Raises the refusal, with a pointer for every fault."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
     details = [_detail(fault) for fault in faults]
-    raise InvalidPayload(details[0]["message"], details=details)
+    raise refusal(details[0]["message"], details=details)
 
 
 def _detail(fault: ErrorDetails) -> Detail:
@@ -295,17 +319,20 @@ def check_prompt(prompt: str, limits: Limits) -> None:
         raise PromptTooLarge(message, pointer="/prompt")
 
 
-def check_metadata(text: str, value: dict[str, Any], limits: Limits) -> None:
+def check_metadata(text: str, value: dict[str, Any], limits: Limits, pointer: str = "/metadata") -> None:
+    """Raises MetadataTooLarge, with this pointer."""
+    if reason := _too_large(text, value, limits):
+        raise MetadataTooLarge(f"The metadata {reason}.", pointer=pointer)
+
+
+def _too_large(text: str, value: dict[str, Any], limits: Limits) -> str:
     if size(text) > limits.metadata_bytes:
-        _refuse_metadata(f"is {size(text)} bytes long; at most {limits.metadata_bytes} are accepted")
+        return f"is {size(text)} bytes long; at most {limits.metadata_bytes} are accepted"
     if too_deep(text, limits.metadata_depth):
-        _refuse_metadata(f"is nested too deeply; at most {limits.metadata_depth} levels are accepted")
+        return f"is nested too deeply; at most {limits.metadata_depth} levels are accepted"
     if text.count(":") > limits.metadata_keys < _count_keys(value):
-        _refuse_metadata(f"has {_count_keys(value)} keys; at most {limits.metadata_keys} are accepted")
-
-
-def _refuse_metadata(reason: str) -> NoReturn:
-    raise MetadataTooLarge(f"The metadata {reason}.", pointer="/metadata")
+        return f"has {_count_keys(value)} keys; at most {limits.metadata_keys} are accepted"
+    return ""
 
 
 def _count_keys(value: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -51,27 +52,34 @@ def check_names(*names: str) -> None:
 class Query:
     """The parameters of a GET: a path takes those that it knows, what is left is the filter's.
 
-    With `ibl`, ibl.ai's names are understood too, and its parameters that have no meaning here are `ignored`.
+    With `ibl`, ibl.ai's names are understood too, and its parameters that have no meaning here are `ignored`; another
+    vendor's are given by `names` and `ignoring`.
     """
 
     def __init__(
-        self, request: Request, *, ibl: bool = False, ignoring: frozenset[str] = frozenset()
+        self,
+        request: Request,
+        *,
+        ibl: bool = False,
+        names: Mapping[str, str] | None = None,
+        ignoring: frozenset[str] = frozenset(),
     ) -> None:
         self.request = request
         self.ignored: list[str] = []
         self._left: list[tuple[str, str]] = []
         self._spelled: dict[str, str] = {}
+        theirs = IBL_PARAMETERS if ibl else names or {}
         for name, values in request.query_params.lists():
             for value in values:
-                self._keep(str(name), str(value), ibl, ignoring | IBL_IGNORED if ibl else frozenset())
+                self._keep(str(name), str(value), theirs, ignoring | IBL_IGNORED if ibl else ignoring)
 
-    def _keep(self, name: str, value: str, ibl: bool, ignoring: frozenset[str]) -> None:
+    def _keep(self, name: str, value: str, theirs: Mapping[str, str], ignoring: frozenset[str]) -> None:
         if name in ignoring:
             self.ignored.append(name)
-        elif ibl and name in IBL_PARAMETERS:
+        elif name in theirs:
             if value:
-                self._spelled[IBL_PARAMETERS[name]] = name
-                self._left.append((IBL_PARAMETERS[name], value))
+                self._spelled[theirs[name]] = name
+                self._left.append((theirs[name], value))
         else:
             self._left.append((name, value))
 

@@ -1,14 +1,22 @@
-"""Turns per minute of a token, counted across processes; a session's own rate is read from its rows."""
+"""Turns per minute of a token, and its calls of a foreign path, counted across processes.
+
+A session's own rate is read from its rows.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 import weakref
+from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from django.conf import settings
 from limits import RateLimitItemPerMinute
+from limits import storage as sync_storage
+from limits import strategies as sync_strategies
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 
@@ -73,3 +81,49 @@ def _storage() -> Storage:
         socket_timeout=1,
         socket_connect_timeout=1,
     )
+
+
+# --- calls of a path that Django serves
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Where a token stands in the running minute; `passes`: this call was within its quota."""
+
+    quota: int
+    remaining: int
+    seconds: int
+    passes: bool
+
+
+_calls_paused_until = 0.0
+
+
+def count_call(caller: Caller, path: str, per_minute: int) -> Window | None:
+    """Count one call of the token at this path. None: nothing is counted, and everybody passes."""
+    global _calls_paused_until
+    if caller.token is None or not per_minute or time.monotonic() < _calls_paused_until:
+        return None
+    limit = RateLimitItemPerMinute(per_minute, namespace=f"{settings.KEY_PREFIX}:calls")
+    try:
+        return _counted(limit, path, str(caller.token.id))
+    except Exception as error:
+        _calls_paused_until = time.monotonic() + PAUSE_SECONDS
+        telemetry.CACHE_ERRORS.labels("rate").inc()
+        log.warning("cache_error", action="rate", error=type(error).__name__)
+        return None
+
+
+def _counted(limit: RateLimitItemPerMinute, *names: str) -> Window:
+    passes = _call_limiter().hit(limit, *names)
+    stats = _call_limiter().get_window_stats(limit, *names)
+    seconds = max(1, min(60, round(stats.reset_time - time.time() + 0.5)))
+    return Window(limit.amount, max(0, stats.remaining), seconds, passes)
+
+
+@functools.cache
+def _call_limiter() -> sync_strategies.FixedWindowRateLimiter:
+    if not settings.REDIS_URL:
+        return sync_strategies.FixedWindowRateLimiter(sync_storage.MemoryStorage())
+    options: dict[str, Any] = {"socket_timeout": 1, "socket_connect_timeout": 1}
+    return sync_strategies.FixedWindowRateLimiter(sync_storage.RedisStorage(settings.REDIS_URL, **options))

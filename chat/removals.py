@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from . import news
 from .cache import forget_contexts
 from .errors import TurnInProgress
 from .models import Refusal, Session
@@ -18,8 +19,10 @@ AT_ONCE = 100
 
 def rename(session: Session, title: str) -> None:
     """Without a word, the title is derived from the first prompt again."""
-    session.title = title
-    Session.objects.filter(pk=session.pk).update(title=title)
+    with transaction.atomic():
+        Session.objects.filter(pk=session.pk).update(title=title, updated_at=Now())
+        news.changed(session.pk)
+    session.refresh_from_db(fields=["title", "updated_at"])
 
 
 def remove(session_id: UUID) -> None:
@@ -53,4 +56,5 @@ def _remove(sessions: Sequence[UUID]) -> None:
             raise TurnInProgress()
         Refusal.objects.filter(last_session__in=sessions).update(last_session=None)
         Session.objects.filter(pk__in=sessions).delete()
+        news.changed(*sessions)
     forget_contexts(sessions)

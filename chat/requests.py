@@ -8,7 +8,8 @@ from typing import Any
 
 from django.conf import settings
 
-from .access import Credentials, is_own_origin, staff_of_session
+from . import origins
+from .access import Credentials, staff_of_session
 from .database import in_database
 from .refusals import Sender, Sent
 
@@ -27,6 +28,9 @@ class Request:
         self.host = headers.get(b"host", b"").decode("latin-1")
         origin = headers.get(b"origin")
         self.origin = None if origin is None else origin.decode("latin-1")
+        # Of the page that asks. A browser names none with a GET to the page's own host, but says that it is one.
+        own = headers.get(b"sec-fetch-site") == b"same-origin"
+        self.page = f"http://{self.host}" if origin is None and own else self.origin
         self.last_event_id = headers.get(b"last-event-id", b"").decode("latin-1")
 
     async def credentials(self, token: str | None = None, session_token: str | None = None) -> Credentials:
@@ -47,14 +51,14 @@ class Request:
         return Credentials(
             token=token or self.token,
             session_token=session_token,
-            origin=self.origin,
+            origin=self.page,
             host=self.host,
             has_cookies=bool(self._cookies),
         )
 
     def _staff_key(self) -> str | None:
         """Cookies count only where our own page sends them."""
-        if not self._cookies or self.origin is None or not is_own_origin(self.origin, self.host):
+        if not self._cookies or self.page is None or not origins.is_own(self.page, self.host):
             return None
         return _session_key(self._cookies)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from .database import in_database
 from .errors import ChatError, Draining, LeaseLost, ModelError, Unavailable
 from .following import follow_turn
 from .live import LiveTurn, Process, process
+from .message_metadata import Attached
 from .models import ChatMessageHistory, Mentor
 from .payloads import BaseConsumerPayload
 from .rates import check_token_rate
@@ -33,8 +34,15 @@ FINISH_TRIES = 20
 class LLMRunner:
     """One payload of one authorised caller, from the database to the model and back."""
 
-    def __init__(self, payload: BaseConsumerPayload, credentials: access.Credentials, door: str) -> None:
+    def __init__(
+        self,
+        payload: BaseConsumerPayload,
+        credentials: access.Credentials,
+        door: str,
+        attached: Attached | None = None,
+    ) -> None:
         self.payload = payload
+        self.attached = attached
         self.credentials = credentials
         self.door = door
         self.grant: access.Grant
@@ -57,6 +65,7 @@ class LLMRunner:
         if isinstance(begun, openings.SentBefore):
             return follow_turn(begun.answer)
         self.begun, self.has_begun = begun, True
+        here.changed(begun.session_id)
         turn = LiveTurn(leases.Held(begun.session_id, begun.answer, begun.fence), self.door)
         turn.emit(self._start_frame())
         here.add(turn)
@@ -78,7 +87,7 @@ class LLMRunner:
         self.grant = await self._authorise(fresh=False)
         await check_token_rate(self.grant.caller)
         opening = openings.Opening(
-            self.grant, self.payload, self.door, here.channel, limits.current(), cached_context
+            self.grant, self.payload, self.door, here.channel, limits.current(), cached_context, self.attached
         )
         async with here.alone(self.payload.session_id):
             try:
@@ -179,6 +188,7 @@ class LLMRunner:
             # Its lease is renewed no more, so the reaper ends it; a turn that is never done would keep it for ever.
             log.exception("finish_failed", generation_id=turn.generation_id, error=type(failure).__name__)
             status, error = Status.INTERRUPTED, ChatError("The answer could not be stored.")
+        process().changed(turn.held.session_id)
         telemetry.TURNS.labels(self.door, status).inc()
         telemetry.DURATION.observe(time.monotonic() - self.started_at)
         if self.first_token_at is not None:
@@ -247,7 +257,7 @@ def model_request(
     system_prompt: str,
     delivery: str,
     context_text: str,
-    history: list[tuple[str, str]],
+    history: Sequence[tuple[str, str | None]],
     user_prompt: str,
     model: str,
     parameters: dict[str, Any],

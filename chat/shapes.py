@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
+
 from .changes import changes
+from .message_metadata import footer, with_footer
 from .models import ChatMessageHistory, ChatMessageHistoryExtra, Session, SessionContextVersion
 from .strict_json import dumps
 from .transcripts import Pair, count_messages
@@ -89,24 +92,103 @@ def usage(extra: ChatMessageHistoryExtra) -> Json | None:
     return {**counts, "total_tokens": extra.prompt_tokens + extra.completion_tokens}
 
 
-def version(one: SessionContextVersion, before: SessionContextVersion | None) -> Json:
+def version(
+    one: SessionContextVersion, before: SessionContextVersion | None, *, inspected: bool = True
+) -> Json:
     """A value of the context, its keys in the order they were sent, and what it changed."""
-    value = json.loads(one.text)
-    found = changes(json.loads(before.text) if before else {}, value)
     return {
         "number": one.number,
-        "client_context": value,
+        "client_context": json.loads(one.text),
         "verified_keys": one.verified_keys,
-        "author": one.author,
+        "author": one.author if inspected else None,
         "door": one.door,
+        **_provenance(one if inspected else None),
         "created_at": one.created_at,
-        "diff": {"added": found.added, "removed": found.removed, "changed": found.changed},
+        "diff": difference(before, one),
+    }
+
+
+def context(one: SessionContextVersion | None, *, inspected: bool) -> Json:
+    """The context as a thing of its own; None: it was never set."""
+    return {
+        "client_context": json.loads(one.text) if one else {},
+        "version": one.number if one else 0,
+        "created_at": one.created_at if one else None,
+        "author": one.author if one and inspected else None,
+        "door": one.door if one else None,
+        "verified_keys": one.verified_keys if one else [],
+    }
+
+
+def difference(before: SessionContextVersion | None, after: SessionContextVersion | None) -> Json:
+    """What changed from one version to another; None is the empty one before the first."""
+    found = changes(json.loads(before.text) if before else {}, json.loads(after.text) if after else {})
+    return {"added": found.added, "removed": found.removed, "changed": found.changed}
+
+
+def _provenance(one: SessionContextVersion | None) -> Json:
+    """Not for end users: for them it is null."""
+    return {
+        "token_id": one.token_id if one else None,
+        "message_id": str(one.message_id) if one and one.message_id else None,
+        "address_class": one.address_class if one else None,
     }
 
 
 def _extra(one: ChatMessageHistory) -> ChatMessageHistoryExtra | None:
     extra: ChatMessageHistoryExtra | None = getattr(one, "extra", None)
     return extra
+
+
+# --- Semantic Workbench's
+
+
+def posted(one: Any, *, inspected: bool) -> Json:
+    """A message of `message_pages.readable`; `inspected` by a tenant's token or member of staff."""
+    extra = _extra(one)
+    has_debug = one.deleted_at is None and (one.has_debug or was_generated(one))
+    return {
+        "id": str(one.pk),
+        "sender": {"participant_id": _participant(one), "participant_role": ROLES["workbench"][one.role]},
+        "content": one.own_words,
+        "content_type": one.content_type,
+        "message_type": one.message_type,
+        "metadata": _with_footer(one, extra),
+        "timestamp": one.created_at,
+        "filenames": one.filenames or [],
+        "has_debug_data": inspected and has_debug,
+        "sequence": one.sequence,
+        "role": one.role,
+        "status": one.status,
+        "client_message_id": one.client_message_id,
+        "client_context": extra.metadata if extra else {},
+        "context_version": extra.context_version if extra else 0,
+        "rejected_metadata": one.rejected_metadata if inspected else None,
+        "deleted_at": one.deleted_at,
+    }
+
+
+def was_generated(one: ChatMessageHistory) -> bool:
+    """Whether a turn made this answer: a posted one is of no version of the mentor."""
+    extra = _extra(one)
+    return one.role == ChatMessageHistory.Role.MENTOR and extra is not None and extra.mentor_version > 0
+
+
+def _participant(one: ChatMessageHistory) -> str:
+    if one.sender_id:
+        return one.sender_id
+    if one.role == ChatMessageHistory.Role.USER:
+        return one.session.user_id or "anonymous"
+    return "service" if one.role == ChatMessageHistory.Role.SERVICE else str(one.session.mentor.unique_id)
+
+
+def _with_footer(one: ChatMessageHistory, extra: ChatMessageHistoryExtra | None) -> Json:
+    took = usage(extra) if extra and not one.deleted_at else None
+    if took is None:
+        metadata: Json = one.metadata
+        return metadata
+    line = footer(took["prompt_tokens"], took["completion_tokens"], settings.LLM_CONTEXT_WINDOW)
+    return with_footer(one.metadata, line)
 
 
 # --- ibl.ai's
@@ -156,6 +238,22 @@ def ibl_pair(one: Pair) -> Json:
     }
 
 
+# --- Quickchat's
+
+
+def quickchat_conversation(one: Session, title: str) -> Json:
+    return {
+        "conv_id": str(one.pk),
+        "scenario_id": str(one.mentor.unique_id),
+        "user_id": one.user_id or None,
+        "title": title,
+        "metadata": one.client_context,
+        "message_count": count_messages(one),
+        "created_at": one.created_at,
+        "updated_at": one.updated_at,
+    }
+
+
 # --- plain text
 
 
@@ -168,6 +266,8 @@ def as_text(one: Session, title: str, said: Iterable[ChatMessageHistory]) -> Ite
     yield f"{title}\n{one.mentor.slug} and {user}, {_at(one.created_at)}\nsession {one.pk}\n"
     known = 0
     for message_ in said:
+        if message_.deleted_at is not None:
+            continue
         extra = _extra(message_)
         if extra and extra.context_version != known:
             known = extra.context_version

@@ -21,7 +21,7 @@ from channels.generic.http import AsyncHttpConsumer
 from . import access, limits
 from .consumers import BaseLLMRunnerConsumer
 from .database import in_database
-from .errors import ChatError, InvalidPayload
+from .errors import InvalidPayload, MethodNotAllowed
 from .feeds import ClientLeft, deliver
 from .following import resume_turn
 from .payloads import BaseConsumerPayload
@@ -36,16 +36,49 @@ STREAM_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
 ]
 PREFLIGHT_HEADERS: Headers = [
-    (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
     (b"access-control-allow-headers", b"authorization, content-type, last-event-id"),
     (b"access-control-max-age", b"600"),
 ]
 
 
-class EventStream(BaseLLMRunnerConsumer, AsyncHttpConsumer):
+class StreamingDoor(BaseLLMRunnerConsumer, AsyncHttpConsumer):
+    """One request that is answered by a stream of events, from a page of any origin."""
+
+    methods = "GET"
+
+    async def preflight(self) -> None:
+        allowed = (b"access-control-allow-methods", f"{self.methods}, OPTIONS".encode())
+        await self.send_response(204, b"", headers=[*self.cors(), allowed, *PREFLIGHT_HEADERS])
+
+    async def begin_stream(self) -> None:
+        await self.send_headers(headers=[*STREAM_HEADERS, *self.cors()])
+
+    async def refuse(self, frame: dict[str, Any], methods: str) -> None:
+        headers: Headers = [
+            (b"content-type", b"application/json"),
+            (b"x-content-type-options", b"nosniff"),
+            *self.cors(),
+        ]
+        if "retry_after" in frame:
+            headers.append((b"retry-after", str(int(frame["retry_after"]) + 1).encode()))
+        if frame["status_code"] == 401:
+            headers.append((b"www-authenticate", b"Api-Token"))
+        if frame["status_code"] == 405:
+            headers.append((b"allow", f"{methods}, OPTIONS".encode()))
+        await self.send_response(frame["status_code"], orjson.dumps(frame), headers=headers)
+
+    def cors(self) -> Headers:
+        """Any page may ask; whether it may talk to the mentor is judged with what it asks. Cookies are never let in."""
+        if self.request.origin is None:
+            return []
+        return [(b"access-control-allow-origin", self.request.origin.encode("latin-1")), (b"vary", b"origin")]
+
+
+class EventStream(StreamingDoor):
     """One request of the SSE door."""
 
     door = "sse"
+    methods = "GET, POST"
     body_bytes = 0
 
     async def http_request(self, message: dict[str, Any]) -> None:
@@ -64,14 +97,14 @@ class EventStream(BaseLLMRunnerConsumer, AsyncHttpConsumer):
     async def _answer(self, body: bytes) -> None:
         try:
             if self.scope["method"] == "OPTIONS":
-                await self.send_response(204, b"", headers=[*self._cors(), *PREFLIGHT_HEADERS])
+                await self.preflight()
                 return
             frames = await self._frames(body)
         except Exception as error:
-            await self._refuse(self.error_frame(error))
+            await self.refuse(self.error_frame(error), "GET" if self._generation_id else "POST")
             self.count_refusal(error)
             return
-        await self.send_headers(headers=[*STREAM_HEADERS, *self._cors()])
+        await self.begin_stream()
         await self._stream(frames)
 
     async def _frames(self, body: bytes) -> AsyncIterable[str]:
@@ -126,26 +159,6 @@ class EventStream(BaseLLMRunnerConsumer, AsyncHttpConsumer):
             with contextlib.suppress(Exception):
                 await self.send_body(b"")
 
-    async def _refuse(self, frame: dict[str, Any]) -> None:
-        headers: Headers = [
-            (b"content-type", b"application/json"),
-            (b"x-content-type-options", b"nosniff"),
-            *self._cors(),
-        ]
-        if "retry_after" in frame:
-            headers.append((b"retry-after", str(int(frame["retry_after"]) + 1).encode()))
-        if frame["status_code"] == 401:
-            headers.append((b"www-authenticate", b"Api-Token"))
-        if frame["status_code"] == 405:
-            headers.append((b"allow", b"GET, OPTIONS" if self._generation_id else b"POST, OPTIONS"))
-        await self.send_response(frame["status_code"], orjson.dumps(frame), headers=headers)
-
-    def _cors(self) -> Headers:
-        """Any page may ask; whether it may talk to the mentor is judged with the payload. Cookies are never let in."""
-        if self.request.origin is None:
-            return []
-        return [(b"access-control-allow-origin", self.request.origin.encode("latin-1")), (b"vary", b"origin")]
-
 
 class Heartbeat:
     """A comment every quarter of a minute of silence, so that no proxy takes the stream for dead."""
@@ -170,12 +183,6 @@ class Heartbeat:
             self._quiet_since = self._loop.time()
             due = self._quiet_since + HEARTBEAT_SECONDS
         self._timer = self._loop.call_at(due, self._look)
-
-
-class MethodNotAllowed(ChatError):
-    """Use POST to chat, and GET with a generation id to resume."""
-
-    code, status = "method_not_allowed", 405
 
 
 _NUMBER = re.compile(r'"event":(\d+)')  # no text can hold this: its quotes are escaped

@@ -27,6 +27,7 @@ NOT_JSON: Final = "The payload is not JSON."
 NOT_UTF8: Final = "The payload is not UTF-8 text."
 EMPTY: Final = "The payload is empty."
 NOT_AN_OBJECT: Final = "The payload must be a JSON object."
+NOT_A_LIST: Final = "The payload must be a JSON list."
 TOO_DEEP: Final = "The payload is nested too deeply."
 DUPLICATE: Final = "This key occurs twice in its object."
 BAD_NUMBER: Final = "A number must be finite and of at most 310 digits."
@@ -66,6 +67,22 @@ def parse_object(raw: bytes | str, *, max_bytes: int, max_depth: int) -> ParsedO
     Raises FrameTooLarge, or InvalidPayload with an RFC 6901 pointer to the fault ("" is the document), and in
     `sent` the members of an object whose fault is in a value, of which `sound` makes something.
     """
+    value, text = _parsed(raw, max_bytes, max_depth)
+    if not isinstance(value, dict):
+        _refuse(NOT_AN_OBJECT)
+    return ParsedObject(value, text)
+
+
+def parse_list(raw: bytes | str, *, max_bytes: int, max_depth: int) -> tuple[list[Any], str]:
+    """The same for a list: its items, their numbers as fragments that keep their spelling, and its compact text."""
+    value, text = _parsed(raw, max_bytes, max_depth)
+    if not isinstance(value, list):
+        _refuse(NOT_A_LIST)
+    text = compact(text)
+    return _SPELLING_SCAN(text, 0)[0], text
+
+
+def _parsed(raw: bytes | str, max_bytes: int, max_depth: int) -> tuple[Any, str]:
     text = _decoded(raw, max_bytes)
     if too_deep(text, max_depth):
         _refuse(TOO_DEEP)
@@ -75,9 +92,7 @@ def parse_object(raw: bytes | str, *, max_bytes: int, max_depth: int) -> ParsedO
         _explain(text)
     if "\\u" in text and any(_ESCAPE.findall(text)):
         _explain(text)
-    if not isinstance(value, dict):
-        _refuse(NOT_AN_OBJECT)
-    return ParsedObject(value, text)
+    return value, text
 
 
 def too_deep(text: str, max_depth: int) -> bool:
@@ -127,6 +142,16 @@ def spell(value: Any) -> str:
         return orjson.dumps(value).decode()
     except TypeError:  # an integer over 64 bits: then it is no fragment, and plain JSON holds it
         return dumps(value)
+
+
+def respelled(value: Any) -> Any:
+    """A copy of a value that may hold fragments."""
+    return _SPELLING_SCAN(spell(value), 0)[0]
+
+
+def plain(value: Any) -> Any:
+    """The same with numbers for its fragments."""
+    return json.loads(spell(value))
 
 
 def step(pointer: str, key: str) -> str:
@@ -255,10 +280,8 @@ def _explain(text: str) -> NoReturn:
         value = _whole(text, _LENIENT_SCAN)
     except JSONDecodeError as error:
         _refuse(f"{NOT_JSON[:-1]} (character {error.pos + 1}).")
-    if not isinstance(value, _Pairs):
-        _refuse(NOT_AN_OBJECT)
     pointer, message = _fault(value, "") or ("", NOT_JSON)
-    _refuse(message, pointer, dict(value))
+    _refuse(message, pointer, dict(value) if isinstance(value, _Pairs) else None)
 
 
 def _fault(value: Any, pointer: str) -> tuple[str, str] | None:

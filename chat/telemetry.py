@@ -21,6 +21,7 @@ CACHE_ERRORS = Counter("mentor_cache_errors_total", "Calls of the cache that fai
 CONTEXT_CACHE = Counter("mentor_context_cache_total", "Reads of a context in force.", ["result"])
 RUNNING = Gauge("mentor_turns_running", "Turns that this process runs now.")
 SOCKETS = Gauge("mentor_sockets_open", "WebSockets that this process holds open.")
+LISTENERS = Gauge("mentor_listeners", "Who listens to a session's events in this process.")
 REAPED = Counter("mentor_turns_reaped_total", "Turns whose process died and that were marked interrupted.")
 FIRST_TOKEN = Histogram(
     "mentor_first_token_seconds",

@@ -25,6 +25,7 @@ LONGEST_TITLE = 80
 READ_FOR_TITLE = 400
 AT_ONCE = 500
 Role = ChatMessageHistory.Role
+QUESTIONS, ANSWERS = ("chat", "command"), ("chat", "command-response")
 
 
 # --- sessions
@@ -80,8 +81,9 @@ def titles(sessions: Sequence[Session]) -> dict[UUID, str]:
 
 
 def openings(sessions: Sequence[UUID], length: int = READ_FOR_TITLE) -> Iterable[tuple[UUID, str | None]]:
-    """The first user's message of each session, its first characters."""
-    asked = ChatMessageHistory.objects.filter(session=OuterRef("pk"), role=Role.USER).order_by("sequence")
+    """The first thing that each session's user said and that is still there, its first characters."""
+    said = ChatMessageHistory.objects.filter(session=OuterRef("pk"), role=Role.USER)
+    asked = said.filter(message_type="chat", deleted_at=None).order_by("sequence")
     words = Subquery(asked.values(words=Substr(Coalesce("text", "content"), 1, length))[:1])
     return Session.objects.filter(pk__in=sessions).annotate(words=words).values_list("pk", "words")
 
@@ -170,6 +172,12 @@ def messages(session: Session, span: Range) -> list[ChatMessageHistory]:
     return list(rows.order_by("sequence"))
 
 
+def has_answered(session_id: UUID, *, before: int) -> bool:
+    """Whether the mentor has said anything before this sequence."""
+    earlier = ChatMessageHistory.objects.filter(session_id=session_id, sequence__lt=before)
+    return earlier.filter(role=Role.MENTOR).exists()
+
+
 def _readable(rows: QuerySet[ChatMessageHistory]) -> QuerySet[ChatMessageHistory]:
     return rows.select_related("extra").defer("payload_digest", "extra__page_content")
 
@@ -204,16 +212,24 @@ class Pair:
 
 
 def pairs(said: Sequence[ChatMessageHistory]) -> list[Pair]:
-    """Messages, oldest first, as questions with their answers: what follows a user's message answers it."""
+    """Messages, oldest first, as questions with their answers: what follows a user's message answers it.
+
+    Unless it is the service's, or one of the two is of a type that is no part of a talk, such as a log.
+    """
     found: list[Pair] = []
     for message in said:
         if message.role == Role.USER:
             found.append(Pair(message, None))
-        elif found and found[-1].answer is None:
+        elif found and found[-1].answer is None and _answers(found[-1].question, message):
             found[-1] = Pair(found[-1].question, message)
         else:
             found.append(Pair(None, message))
     return found
+
+
+def _answers(question: ChatMessageHistory | None, message: ChatMessageHistory) -> bool:
+    speaks = message.role != Role.SERVICE and message.message_type in ANSWERS
+    return speaks and question is not None and question.message_type in QUESTIONS
 
 
 def whole_turns(

@@ -9,11 +9,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
 
-from . import access, client_context, leases
+from . import access, client_context, leases, messages, transcripts
 from .client_context import Decision, InForce
 from .errors import (
     FlowMismatch,
@@ -22,7 +24,6 @@ from .errors import (
     RateLimited,
     TurnInProgress,
 )
-from .limits import Limits
 from .models import ChatMessageHistory, Mentor, statements
 from .openings import Begun, Opening, SentBefore, StaleGrant, greeting_of, write_params
 from .payloads import BaseConsumerPayload
@@ -66,13 +67,14 @@ def begin(opening: Opening) -> Begun | SentBefore:
 # which checks that all of it still holds, also that the session is not another of the same id.
 _as_left: dict[UUID, _Locked] = {}
 MOST_REMEMBERED = 20_000
+MINUTE = timedelta(seconds=60)
 UNGUESSABLE = 16  # characters of a client_message_id that can speak for its sender
 
 
 def _begin_as_left(opening: Opening) -> Begun | None:
     """Begin without a transaction around it: one round trip and not four. None: the long way must decide."""
     row = _as_left.get(opening.payload.session_id)
-    if row is None or connection.vendor != "postgresql":
+    if row is None or connection.vendor != "postgresql" or opening.attached is not None:
         return None
     try:
         _check_owner(opening, row, created=False)
@@ -137,7 +139,7 @@ def _begin(opening: Opening) -> Begun | SentBefore:
         return _sent_before(sent_before, opening.payload.payload_digest)
     if row.busy:
         raise TurnInProgress()
-    _check_rate(row, opening.limits)
+    _check_rate(row, opening)
     if (lost := _uuid(row.turn_id)) is not None:
         leases.interrupt(lost)
     return _write(opening, row, created)
@@ -218,10 +220,18 @@ def _repeats_the_first_message(opening: Opening, row: _Locked) -> bool:
     ).exists()
 
 
-def _check_rate(row: _Locked, limits: Limits) -> None:
-    since = row.seconds_since_turn
-    if limits.turns_per_minute_per_session and since is not None and since < 60:
+def _check_rate(row: _Locked, opening: Opening) -> None:
+    since, most = row.seconds_since_turn, opening.limits.turns_per_minute_per_session
+    if not most or since is None or since >= 60:
+        return
+    # So many messages ago would be as many turns, had nobody posted any between them: only now they are counted.
+    if _turns_of_the_last_minute(opening.payload.session_id) >= most:
         raise RateLimited(retry_after=round(60 - float(since), 1))
+
+
+def _turns_of_the_last_minute(session_id: UUID) -> int:
+    recent = ChatMessageHistory.objects.filter(session_id=session_id, created_at__gt=Now() - MINUTE)
+    return recent.filter(role=ChatMessageHistory.Role.MENTOR, extra__mentor_version__gt=0).count()
 
 
 def _uuid(value: UUID | str | None) -> UUID | None:
@@ -268,6 +278,8 @@ def _write(opening: Opening, row: _Locked, created: bool) -> Begun:
     begun = _begun_by(opening, row, decision, fill_cache=fill_cache)
     begun.created = created
     begun.history = statements.write_turn(write_params(opening, begun), new_context=decision.changed)
+    if opening.attached is not None:
+        messages.attach(opening.user_message, opening.attached)
     transaction.on_commit(functools.partial(_remember, begun, row))
     return begun
 
@@ -282,10 +294,17 @@ def _begun_by(opening: Opening, row: _Locked, decision: Decision, *, fill_cache:
         context=decision,
         context_version=row.context_version + decision.changed,
         fill_cache=fill_cache,
-        greeting=greeting_of(opening.grant.mentor, first=row.next_sequence == 1),
+        greeting=greeting_of(opening.grant.mentor, first=_is_first(opening.payload.session_id, row)),
         history=[],
         created=False,
     )
+
+
+def _is_first(session_id: UUID, row: _Locked) -> bool:
+    """Whether the mentor has said nothing yet: messages may have been posted before the first turn."""
+    if row.next_sequence == 1 or row.fence:
+        return row.next_sequence == 1
+    return not transcripts.has_answered(session_id, before=row.next_sequence)
 
 
 def _begun_before(opening: Opening, row: _Locked) -> Begun:
@@ -309,7 +328,9 @@ def _begun_before(opening: Opening, row: _Locked) -> Begun:
         context=Decision(in_force, changed=opening.payload.metadata_text is not None),
         context_version=row.context_version,
         fill_cache=True,
-        greeting=greeting_of(mentor, first=answer.sequence == 2),
+        greeting=greeting_of(
+            mentor, first=not transcripts.has_answered(answer.session_id, before=answer.sequence)
+        ),
         history=statements.history(params),
         created=answer.sequence == 2,
     )

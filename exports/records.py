@@ -72,7 +72,9 @@ class SessionRecord(InContext):
 
     @property
     def first_prompt(self) -> str | None:
-        return next((one.own_words for one in self.messages if one.role == "user"), None)
+        """As chat.transcripts finds it."""
+        asked = (one for one in self.messages if one.role == "user" and one.message_type == "chat")
+        return next((one.own_words for one in asked if one.deleted_at is None), None)
 
     @property
     def title(self) -> str:

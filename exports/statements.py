@@ -46,7 +46,8 @@ _JOINS: Final = {
         "{measured}", MEASURED
     ),
     "f": """LEFT JOIN LATERAL (SELECT COALESCE(text, content) AS words FROM chat_chatmessagehistory
-  WHERE session_id = s.id AND role = 'user' ORDER BY sequence LIMIT 1) f ON true""",
+  WHERE session_id = s.id AND role = 'user' AND message_type = 'chat' AND deleted_at IS NULL
+  ORDER BY sequence LIMIT 1) f ON true""",
 }
 _ALIAS: Final = re.compile(r"\b([axf])\.")
 # A function of PostgreSQL takes 100 arguments.

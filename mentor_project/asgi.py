@@ -17,6 +17,7 @@ django.setup(set_prefix=False)
 
 from chat import llm
 from chat.consumers import ChatConsumer, StopGenerationConsumer
+from chat.events import SessionEvents
 from chat.live import process
 from chat.sse import EventStream
 
@@ -64,6 +65,7 @@ async def refuse_socket(scope: Any, receive: Any, send: Any) -> None:
 http_urls = [
     re_path(r"^api/(?:mentor|agent)/chat/?$", EventStream.as_asgi()),
     re_path(rf"^api/(?:mentor|agent)/chat/{UUID_PATTERN}/?$", EventStream.as_asgi()),
+    re_path(r"^api/v1/sessions/(?P<session_id>[^/]+)/events/?$", SessionEvents.as_asgi()),
     re_path(r"", OneHopHandler()),  # type: ignore[arg-type]
 ]
 application = ProtocolTypeRouter(

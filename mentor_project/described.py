@@ -26,7 +26,7 @@ class Described(AutoSchema):
             **({"description": told.detail} if told.detail else {}),
             "tags": [told.tag],
             "parameters": [PATH[name] for name in variables(path)] + told.parameters,
-            **({"requestBody": _body(told)} if told.body else {}),
+            **({"requestBody": _body(told)} if told.body or told.bodies else {}),
             "security": self._security(told),
             "responses": _responses(told),
         }
@@ -38,8 +38,9 @@ class Described(AutoSchema):
 
 
 def _body(told: Operation) -> dict[str, Any]:
-    needed = bool((told.body or {}).get("required"))
-    return {"required": needed, "content": {"application/json": {"schema": told.body}}}
+    bodies = told.bodies or {"application/json": told.body or {}}
+    needed = bool(told.bodies) or "required" in bodies["application/json"]
+    return {"required": needed, "content": {kind: {"schema": schema} for kind, schema in bodies.items()}}
 
 
 def _responses(told: Operation) -> dict[str, Any]:

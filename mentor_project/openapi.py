@@ -61,9 +61,12 @@ def _sockets() -> dict[str, Any]:
 def add_chat(result: dict[str, Any], **context: Any) -> dict[str, Any]:
     """The event-stream door, which Channels serves, with the schemas of the sockets' own description."""
     result["components"].setdefault("schemas", {}).update(_sockets()["components"]["schemas"])
-    result["paths"] = {"/api/mentor/chat/": _CHAT, "/api/mentor/chat/{generation_id}/": _RESUME} | result[
-        "paths"
-    ]
+    ours = {
+        "/api/mentor/chat/": _CHAT,
+        "/api/mentor/chat/{generation_id}/": _RESUME,
+        "/api/v1/sessions/{session_id}/events": _LISTEN,
+    }
+    result["paths"] = ours | result["paths"]
     return result
 
 
@@ -147,6 +150,33 @@ _RESUME: dict[str, Any] = {
             {"name": "Last-Event-ID", "in": "header", "schema": {"type": "integer", "minimum": 0}},
         ],
         "responses": {"200": _FRAMES, "default": _REFUSED_FRAME},
+    }
+}
+
+_LISTEN: dict[str, Any] = {
+    "get": {
+        "operationId": "listen_to_session",
+        "tags": ["sessions"],
+        "summary": "What happens in a session, as a stream of events that does not end by itself.",
+        "description": "The first event is `session.updated`, how the session stands now. With `Last-Event-ID` the "
+        "stream goes on after the event of that id, whenever that was. `subscribe` on `/ws/chat/` is the same.",
+        "security": _SECURITY,
+        "parameters": [
+            {
+                "name": "session_id",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string", "format": "uuid"},
+            },
+            {"name": "Last-Event-ID", "in": "header", "schema": _schema("EventId")},
+        ],
+        "responses": {
+            "200": {
+                "description": "Events: `event:` is an `EventName`, `id:` an `EventId`, `data:` a `SessionEvent`.",
+                "content": {"text/event-stream": {"schema": _schema("SessionEvent")}},
+            },
+            "default": {**_REFUSED_FRAME, "description": "You may not listen to it, or it is not there."},
+        },
     }
 }
 

@@ -140,6 +140,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("ar", "العربية")]
+LOCALE_PATHS = [BASE_DIR / "mentor_project" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
@@ -276,6 +278,7 @@ CELERY_BEAT_SCHEDULE = {
 LLM_BASE_URL: str = _text("LLM_BASE_URL")
 LLM_API_KEY: str = _text("LLM_API_KEY")
 LLM_MODEL: str = _text("LLM_MODEL")
+LLM_CONTEXT_WINDOW: int = _int("LLM_CONTEXT_WINDOW", 0)
 LLM_CONNECT_TIMEOUT: float = _float("LLM_CONNECT_TIMEOUT", 5)
 LLM_FIRST_TOKEN_TIMEOUT: float = _float("LLM_FIRST_TOKEN_TIMEOUT", 30)
 LLM_IDLE_TIMEOUT: float = _float("LLM_IDLE_TIMEOUT", 20)
@@ -361,7 +364,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TAGS": [
         {"name": "chat", "description": "Saying something to a mentor. The sockets: `/api/asyncapi.yaml`."},
         {"name": "sessions", "description": "Who talked to which mentor, and what was known of them."},
-        {"name": "messages", "description": "What an answer was made from."},
+        {
+            "name": "messages",
+            "description": "What was said, with whatever its sender attached, and what an answer was made from.",
+        },
         {"name": "analytics", "description": "Counts, charts, facets and coverage, by any filter."},
         {"name": "exports", "description": "Files, jobs and schedules, by the same filter."},
         {
@@ -369,6 +375,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
             "description": "The same at ibl.ai's paths, in its shapes and with its names of parameters beside ours. "
             "What it knows and we do not is named in the header `X-Ignored-Parameters`. "
             "The last slash of these paths may be left out where its clients do.",
+        },
+        {
+            "name": "Quickchat",
+            "description": "A session's context as a conversation's metadata at Quickchat's paths, with its errors and "
+            "rates. The last slash may be left out.",
         },
     ],
 }

@@ -25,6 +25,9 @@ from .model_server import ModelServer
 from .services import free_port
 from .visits import CA, Visit
 
+# Playwright keeps an event loop running: its tests have a process of their own (make test-browser).
+collect_ignore = [] if os.environ.get("BROWSER_TESTS") else ["browser"]
+
 
 class ThreadedServer(uvicorn.Server):
     """The real server in a thread of this process, so that tests share its settings and database."""

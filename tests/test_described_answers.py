@@ -19,6 +19,10 @@ from jsonschema import Draft202012Validator, FormatChecker
 from chat.describing.parameters import PARAMETERS
 from chat.filters import FIELDS, STATUSES
 from chat.models import ChatMessageHistory, Mentor
+from chat.posts import NewMessage
+from chat.views.described_contexts import NEW_CONTEXT_KEYS
+from chat.views.described_messages import NEW_MESSAGE_KEYS
+from chat.writes import NewContext
 from exports import jobs
 from exports.asking import ExportWish
 from exports.models import Export, Schedule
@@ -33,10 +37,16 @@ from .model_server import Answer, CutAfter, ModelServer
 
 CA, NY = {"stateCode": "CA", "order": {"region": "west"}}, {"stateCode": 7, "a.b": [1, None]}
 # The doors that Django does not serve, and those for people and machines that the API is not for.
-NOT_OURS = re.compile(r"$|admin/|healthz|metrics|analytics/|api/(openapi\.json|asyncapi\.yaml|docs/)$")
+NOT_OURS = re.compile(
+    r"$|admin/|healthz|metrics|analytics/|embed/|platform/|favicon|api/(openapi\.json|asyncapi\.yaml|docs/)$"
+)
 QUERIES: dict[str, list[str]] = {
     "list_sessions": ["", "?count=true&limit=1", "?context.stateCode=7", "?search=hello&status=failed"],
     "list_context_versions": ["", "?limit=1", "?after=1"],
+    "compare_contexts": ["", "?from=0&to=2"],
+    "quickchat_list_conversations": ["", "?limit=1&query=hello&offset=0"],
+    "list_messages": ["", "?limit=1", "?participant_role=assistant&message_type=chat&deleted=true"],
+    "show_message": ["", "?deleted=true"],
     "list_conversations": ["", "?count=true"],
     "list_context_keys": ["", "?of=message_context"],
     "list_context_values": ["?key=stateCode", "?key=order", "?key=stateCode&of=message_context&limit=1"],
@@ -72,7 +82,7 @@ def operations(document: Document) -> dict[str, tuple[str, str, Any]]:
         for path, methods in document["paths"].items()
         for method, told in methods.items()
     }
-    return {name: one for name, one in found.items() if "mentor/chat" not in one[1]}
+    return {name: one for name, one in found.items() if not re.search("mentor/chat|events", one[1])}
 
 
 def is_as(document: Document, schema: Any, value: Any) -> list[str]:
@@ -96,8 +106,8 @@ def faults_of(document: Document, told: Any, reply: Any) -> list[str]:
     return is_as(document, media["schema"], json.loads(text) if "json" in kind else text)
 
 
-def call(client: Client, method: str, path: str, body: Any = None) -> Any:
-    sent = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
+def call(client: Client, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
+    sent = {} if body is None else {"data": json.dumps(body), "content_type": kind}
     return client.generic(method.upper(), path, **sent)
 
 
@@ -157,6 +167,14 @@ def test_every_key_of_a_wish_is_described(model: Any, keys: dict[str, Any]) -> N
     assert defaults == {name: model.model_fields[name].default for name in defaults}
 
 
+def test_every_key_of_a_message_is_described() -> None:
+    assert set(NEW_MESSAGE_KEYS) == set(NewMessage.model_fields)
+
+
+def test_every_key_of_a_new_context_is_described() -> None:
+    assert set(NEW_CONTEXT_KEYS) == set(NewContext.model_fields)
+
+
 def test_every_key_of_a_new_report_is_described() -> None:
     assert set(described_ibl.NEW_REPORT_KEYS) == {"report_name", "force", "filters", *NAMES}
 
@@ -205,6 +223,8 @@ def ids(
         "mentor": "coach",
         "user_id": "alice",
         "session_id": alice.session_id,
+        "conv_id": alice.session_id,
+        "number": "2",
         "message_id": str(answer.pk),
         "export_id": export,
         "schedule_id": str(schedule.pk),
@@ -254,6 +274,20 @@ WRITES: dict[str, Any] = {
     "ibl_make_session_of_visitor": {"mentor": "coach"},
     "ibl_rename_session": {"title": "Hello", "tools": []},
     "ibl_rename_session_of_visitor": {"title": ""},
+    "post_message": {
+        "id": "1",
+        "sender": {"participant_role": "service", "participant_id": "router"},
+        "content": "Hello.",
+        "message_type": "log",
+        "metadata": {"debug": {"a": 1}, "b": None},
+        "filenames": ["a.pdf"],
+        "colour": "green",
+    },
+    "remove_message": None,
+    "replace_context": {"client_context": {"a": 1}, "colour": "green"},
+    "patch_context": {"a": None, "b": {"c": 1}},
+    "clear_context": None,
+    "quickchat_set_metadata": {"metadata": {"ticket_id": "T-1234", "priority": "high"}},
     "ibl_export_session": None,
     "ibl_export_user": None,
     "ibl_ask_for_report": {"report_name": "ai-mentor-chat-history", "force": True, "course_id": "1"},
@@ -276,8 +310,9 @@ def test_everything_that_is_written_is_as_described(
     for name, body in WRITES.items():
         method, path, told = told_of[name]
         path = path.format(**{**ids, "session_id": ids.get(name, ids["session_id"])})
+        kind = next(iter(told["requestBody"]["content"]), "") if body is not None else "application/json"
         if body is not None:
-            asked = told["requestBody"]["content"]["application/json"]["schema"]
+            asked = told["requestBody"]["content"][kind]["schema"]
             assert (name, is_as(document, asked, body)) == (name, [])
-        reply = call(Client() if name == "ibl_make_session_of_visitor" else backend, method, path, body)
+        reply = call(Client() if name == "ibl_make_session_of_visitor" else backend, method, path, body, kind)
         assert (name, faults_of(document, told, reply)) == (name, [])

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from .clients import Socket, Stream
+from .events.doing import take_out
 from .model_server import Answer, CutAfter, ModelServer
 
 ROOT = Path(__file__).parent.parent
@@ -46,6 +47,26 @@ def test_a_broken_turns_frames_are_as_described(
 ) -> None:
     model.enqueue(CutAfter(1))
     assert kinds(talk().say("Hello?").frames)[-1] == "BrokenFrame"
+
+
+def test_what_a_listener_is_told_is_as_described(alice: Socket, returned: Socket) -> None:
+    alice.say("Hello?")
+    returned.put({"action": "subscribe", "session_id": alice.session_id, "token": alice.token})
+    frames = [returned.get()]
+    alice.say("And here?", metadata={"stateCode": "CA"})
+    take_out(alice, 1)
+    while frames[-1].get("type") != "message.deleted":
+        frames.append(returned.get())
+    returned.put({"action": "unsubscribe", "session_id": alice.session_id})
+    while "unsubscribed" not in frames[-1]:
+        frames.append(returned.get())
+    assert kinds(frames) == [
+        "SubscribedFrame",
+        *["SessionEventFrame"] * (len(frames) - 2),
+        "UnsubscribedFrame",
+    ]
+    told = {frame["type"] for frame in frames[1:-1]}
+    assert told == set(DOCUMENT["components"]["schemas"]["EventName"]["enum"])
 
 
 def test_every_key_of_a_payload_is_described() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 FLOORS = [
     {"errors", "limits", "strict_json", "payloads", "placeholders", "prompts", "filters"}
-    | {"changes", "wire_names", "reading"},
-    {"llm", "cache", "telemetry"},
+    | {"changes", "wire_names", "reading", "origins", "message_metadata", "posts", "told"}
+    | {"writes", "patches"},
+    {"llm", "cache", "telemetry", "news"},
     {"models", "database"},
     {
         "access",
@@ -23,12 +24,24 @@ FLOORS = [
         "walks",
         "rollups",
     }
-    | {"transcripts", "shapes", "removals", "refusals"},
-    {"feeds", "tallies", "live", "following", "runner", "rebuild"},
+    | {"transcripts", "shapes", "removals", "refusals", "messages", "message_pages", "happened"}
+    | {"contexts"},
+    {"feeds", "tallies", "live", "following", "runner", "rebuild", "responding", "watching"},
     {
-        *("requests", "consumers", "sse", "authentication", "parsers", "problems", "views", "pages", "admin"),
+        *(
+            "requests",
+            "consumers",
+            "sse",
+            "authentication",
+            "parsers",
+            "problems",
+            "views",
+            "pages",
+            "frames",
+            "admin",
+        ),
         *("tasks", "background", "urls", "management", "configuration", "replay", "importing", "checks"),
-        *("migrations", "queries", "describing"),
+        *("migrations", "queries", "describing", "listening", "events"),
     },
 ]
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}

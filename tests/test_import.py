@@ -43,7 +43,7 @@ def stored(session: str | UUID) -> list[list[dict[str, Any]]]:
         kept(Session.objects.filter(id=session), "id", "user_id", "anonymous", *times),
         kept(messages, "id", "session_id", *times, *told),
         kept(extras, "message_id", "session_id", *times, *told),
-        kept(versions, "id", "session_id", "author", "door", *times),
+        kept(versions, "id", "session_id", "message_id", "author", "door", *times),
     ]
 
 
@@ -67,6 +67,8 @@ def test_it_stores_what_a_door_stores(
     [session] = Session.objects.exclude(id=talk.session_id)
     assert stored(session.id) == stored(talk.session_id)
     assert [len(rows) for rows in stored(session.id)] == [1, 10, 10, 3]
+    brought = SessionContextVersion.objects.filter(session=session).values_list("message_id", flat=True)
+    assert ChatMessageHistory.objects.filter(session=session, pk__in=list(brought)).count() == 3
 
 
 @pytest.mark.django_db
@@ -216,8 +218,8 @@ def test_answers_have_usage_only_where_it_is_wished_for(tmp_path: Path) -> None:
     ("table", "model", "idle"),
     [
         (SESSIONS, Session, {"turn_id", "turn_lease_until"}),
-        (VERSIONS, SessionContextVersion, set()),
-        (MESSAGES, ChatMessageHistory, set()),
+        (VERSIONS, SessionContextVersion, {"token_id", "address_class"}),
+        (MESSAGES, ChatMessageHistory, {"rejected_metadata", "filenames", "sender_id", "deleted_at"}),
         (EXTRAS, ChatMessageHistoryExtra, set()),
     ],
 )

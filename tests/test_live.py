@@ -16,11 +16,18 @@ from chat.live import FRAME_SECONDS, LiveTurn, Process
 
 
 class SlowStore(cache.LocalStore):
-    """A log that takes its time."""
+    """A log that takes its time, and remembers what it was sent at once."""
 
-    async def log_events(self, frames: Mapping[str, Sequence[str]]) -> bool:
+    def __init__(self) -> None:
+        super().__init__()
+        self.commands: list[tuple[list[str], set[uuid.UUID]]] = []
+
+    async def log_events(
+        self, frames: Mapping[str, Sequence[str]], wakes: cache.Wakes = cache.NOBODY
+    ) -> bool:
         await asyncio.sleep(0.02)
-        return await super().log_events(frames)
+        self.commands.append((list(frames), set(wakes.sessions)))
+        return await super().log_events(frames, wakes)
 
 
 @pytest.fixture
@@ -47,6 +54,21 @@ def test_an_event_goes_to_the_log_once_also_while_the_process_drains(log: SlowSt
         return await log.read_events(turn.generation_id, 0)
 
     assert [orjson.loads(frame)["event"] for frame in asyncio.run(talk())] == [1, 2, 3]
+
+
+def test_the_wake_ups_of_a_turn_ride_with_its_events(log: SlowStore) -> None:
+    async def talk() -> LiveTurn:
+        process, turn = Process(), a_turn()
+        process.changed(turn.held.session_id)
+        process.add(turn)
+        process.changed(turn.held.session_id)
+        turn.end({"eos": True})
+        await process._log_events()
+        await process._log_events()
+        return turn
+
+    turn = asyncio.run(talk())
+    assert log.commands == [([turn.generation_id], {turn.held.session_id})]
 
 
 def test_a_text_frame_made_by_hand_is_json() -> None:
@@ -126,3 +148,16 @@ def test_what_is_not_told_yet_is_told_before_the_end() -> None:
 
 def data_of(turn: LiveTurn) -> list[Any]:
     return [orjson.loads(frame).get("data") for frame in turn.frames]
+
+
+def test_frames_that_come_after_their_answer_was_removed_are_kept_nowhere() -> None:
+    """A turn that is over has its last ones still to tell."""
+
+    async def talk() -> list[list[str]]:
+        log, removed, other = cache.store(), str(uuid.uuid4()), str(uuid.uuid4())
+        await log.log_events({removed: ["a"]})
+        log.forget_events(removed)
+        assert await log.log_events({removed: ["secret"], other: ["b"]})
+        return [await log.read_events(one, 0) for one in (removed, other)]
+
+    assert asyncio.run(talk()) == [[], ["b"]]

@@ -382,7 +382,8 @@ def test_a_command_without_a_generation_is_refused(generation_id: Any) -> None:
 
 @pytest.mark.parametrize("action", ["start", "", "STOP", 5, True, ["stop"], {"stop": 1}])
 def test_other_actions_are_refused(action: Any) -> None:
-    assert refused(InvalidPayload, frame(action=action)) == {"/action": "action must be stop or resume."}
+    told = {"/action": "action must be stop, resume, subscribe or unsubscribe."}
+    assert refused(InvalidPayload, frame(action=action)) == told
 
 
 def test_ibl_s_stop_message_is_understood() -> None:

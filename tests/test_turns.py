@@ -13,7 +13,7 @@ from django.db import OperationalError, connection, connections
 from chat import database, leases, turns
 from chat.errors import ChatError, LeaseLost
 from chat.leases import Outcome
-from chat.models import ChatMessageHistory, ChatMessageHistoryExtra, Mentor
+from chat.models import ApiToken, ChatMessageHistory, ChatMessageHistoryExtra, Mentor
 from chat.openings import Begun
 
 from .visits import CA, NY, Visit, end, held, stored
@@ -47,7 +47,8 @@ def test_both_databases_leave_these_rows(coach: Mentor, token: str) -> None:
     assert [m["client_message_id"] for m in rows["messages"]] == ["a", None, None, None]
     assert [m["metadata"] for m in rows["messages"]] == [{}] * 4
     assert [(x["metadata"], x["context_version"]) for x in rows["extras"]] == [({"stateCode": "CA"}, 1)] * 4
-    author = {"author": "token:backend", "door": "websocket"}
+    origin = {"token_id": ApiToken.objects.get().pk, "address_class": None}
+    author = {"author": "token:backend", "door": "websocket", **origin}
     version = {"number": 1, "text": CA, "value": {"stateCode": "CA"}, "verified_keys": ["stateCode"]}
     assert rows["versions"] == [{**version, **author}]
 

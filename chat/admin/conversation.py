@@ -31,6 +31,8 @@ class Version:
     author: str = ""
     door: str = ""
     created_at: datetime | None = None
+    token_id: int | None = None
+    address_class: str | None = None
 
     @property
     def lines(self) -> list[tuple[Row, Difference | None]]:
@@ -164,6 +166,8 @@ def _version(number: int, stored: dict[int, SessionContextVersion]) -> Version:
         row.author,
         row.door,
         row.created_at,
+        row.token_id,
+        row.address_class,
     )
 
 

@@ -127,6 +127,7 @@ class MessageAdmin(LargeTable):
     ) -> HttpResponse:
         if obj is not None:
             context |= {"message": obj, "said": said(obj), "sent": read(obj.metadata), **_known(obj)}
+            context |= {"put_aside": read(obj.rejected_metadata) if obj.rejected_metadata else None}
             context |= {"around": max(1, obj.sequence - PAGE // 2), "subtitle": None}
             context |= {"title": f"Message {obj.sequence} of session {obj.session_id}"}
         return super().render_change_form(request, context, add, change, form_url, obj)

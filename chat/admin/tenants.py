@@ -78,6 +78,7 @@ class MentorAdmin(DeletedWhileUnused):
         ("Prompts", {"fields": ("system_prompt", "greeting_method", "greeting_text", "starter_prompts")}),
         ("Model", {"fields": ("model", "model_parameters", "history_window", "context_delivery")}),
         ("Who may talk", {"fields": ("allow_anonymous", "anonymous_continuation", "allowed_origins")}),
+        ("Frame", {"fields": ("show_context",)}),
         ("Storing", {"fields": ("keep_page_content", "version", "created_at", "updated_at")}),
     )
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
@@ -18,6 +17,7 @@ from chat import strict_json
 from chat.errors import ChatError, Detail
 from chat.models import ApiToken, Mentor
 from chat.models.tenants import MOST_PINNED_KEYS, check_pinned_key
+from chat.origins import check_pattern
 
 MAX_BYTES = 16 * 1024 * 1024
 MIN_SECRET = 20  # characters of a secret that somebody chose
@@ -35,12 +35,6 @@ def _known_zone(name: str) -> str:
     if name not in zoneinfo.available_timezones():
         raise ValueError("must be an IANA time zone such as Europe/Berlin.")
     return name
-
-
-def _origin(text: str) -> str:
-    if text != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+", text):
-        raise ValueError("must be an origin such as https://example.org, or *.")
-    return text
 
 
 def _each_once(keys: list[str]) -> list[str]:
@@ -70,9 +64,10 @@ class MentorSpec(_Spec):
     history_window: Annotated[int, Field(ge=0, le=500)] = 20
     context_delivery: Literal["user_block", "system_prompt", "off"] = "user_block"
     keep_page_content: bool = False
+    show_context: bool = False
     allow_anonymous: bool = False
     anonymous_continuation: Literal["session_token", "session_id"] = "session_token"
-    allowed_origins: list[Annotated[str, AfterValidator(_origin)]] = []
+    allowed_origins: list[Annotated[str, AfterValidator(check_pattern)]] = []
     is_active: bool = True
 
 

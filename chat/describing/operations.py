@@ -51,6 +51,8 @@ class Operation:
     answers: dict[str, Json]
     parameters: list[Json] = field(default_factory=list)
     body: Json | None = None
+    # By media type, where it may be other than application/json.
+    bodies: dict[str, Json] = field(default_factory=dict)
     detail: str = ""
     visitors: bool = False
     elsewhere: dict[str, str] = field(default_factory=dict)

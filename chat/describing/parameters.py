@@ -37,6 +37,8 @@ PATH: Final = {
         ("user_id", TEXT, "The user, as the tenant calls them."),
         ("session_id", UUID, "The session."),
         ("message_id", UUID, "The message."),
+        ("number", WHOLE, "The version's number: 1, 2, 3 …"),
+        ("conv_id", UUID, "The session."),
         ("export_id", UUID, "The export."),
         ("schedule_id", UUID, "The schedule."),
         ("signature", TEXT, "What the link was signed with."),

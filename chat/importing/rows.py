@@ -45,7 +45,10 @@ SESSIONS = Table(
 )
 VERSIONS = Table(
     "chat_sessioncontextversion",
-    ("session_id", "number", "text", "value", "verified_keys", "author", "door", "created_at"),
+    (
+        *("session_id", "number", "text", "value", "verified_keys", "author", "door", "message_id"),
+        "created_at",
+    ),
 )
 MESSAGES = Table(
     "chat_chatmessagehistory",
@@ -144,7 +147,7 @@ class Prepared:
         for sequence, (message, at) in enumerate(zip(self.messages, written, strict=True), start=1):
             key = uuid7(int(at.created.timestamp() * 1000), noise + sequence.to_bytes(4))
             if message.changed:
-                rows.versions.append(_version(session, message, at.created))
+                rows.versions.append(_version(session, message, key, at.created))
             rows.messages.append(_message(key, session, sequence, message, at))
             used = next(usage) if usage else NO_USAGE
             rows.extras.append(self._extra(key, session, message, used))
@@ -179,9 +182,9 @@ class Prepared:
 NO_USAGE: Row = (None, None, None, None)
 
 
-def _version(session: UUID, message: Message, at: datetime) -> Row:
+def _version(session: UUID, message: Message, key: UUID, at: datetime) -> Row:
     text = message.context.text
-    return (session, message.version, text, text, "[]", AUTHOR, DOOR, at)
+    return (session, message.version, text, text, "[]", AUTHOR, DOOR, key, at)
 
 
 def _message(key: UUID, session: UUID, sequence: int, message: Message, at: Written) -> Row:

@@ -1,17 +1,19 @@
 """The records of the chat, split by noun."""
 
-from .messages import ChatMessageHistory, ChatMessageHistoryExtra
+from .messages import ChatMessageHistory, ChatMessageHistoryExtra, MessageDebug
 from .refusals import Refusal
 from .rollups import Rollup, RollupDay, RollupMark
-from .sessions import Session, SessionContextVersion
+from .sessions import KeptWrite, Session, SessionContextVersion
 from .tenants import ApiToken, Mentor, MentorVersion, Tenant
 
 __all__ = [
     "ApiToken",
     "ChatMessageHistory",
     "ChatMessageHistoryExtra",
+    "KeptWrite",
     "Mentor",
     "MentorVersion",
+    "MessageDebug",
     "Refusal",
     "Rollup",
     "RollupDay",

@@ -60,6 +60,17 @@ class ChatMessageHistory(models.Model):
     text = models.TextField(null=True, blank=True, help_text="The sender's own words; empty: the content is.")
     content_type = models.CharField(max_length=100, default="text/plain")
     metadata = models.JSONField(default=dict, help_text="What the sender attached to this message.")
+    # The hot path's statements name none of these: the database fills them in.
+    rejected_metadata = models.JSONField(
+        null=True, help_text="Keys of it that the sender may not set: kept, and shown as nobody's word."
+    )
+    filenames = models.JSONField(null=True)
+    sender_id = models.CharField(
+        max_length=255, blank=True, db_default="", help_text="Empty: the session's user, or its mentor."
+    )
+    deleted_at = models.DateTimeField(
+        null=True, help_text="Since then only its place and its snapshot are left."
+    )
     client_message_id = models.CharField(max_length=128, null=True, blank=True)
     payload_digest = models.CharField(max_length=64, blank=True, editable=False)
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.COMPLETE)
@@ -95,6 +106,12 @@ class ChatMessageHistory(models.Model):
                 fields=["session"],
                 name="message_failed",
                 condition=models.Q(status__in=("failed", "interrupted")),
+            ),
+            # What was taken out of a session since a reader last looked.
+            models.Index(
+                fields=["session", "deleted_at"],
+                name="message_deleted",
+                condition=models.Q(deleted_at__isnull=False),
             ),
         ]
         verbose_name = "message"
@@ -146,3 +163,15 @@ class ChatMessageHistoryExtra(models.Model):
     def save(self, **kwargs: Any) -> None:
         self.session_id = self.message.session_id
         super().save(**kwargs)
+
+
+class MessageDebug(models.Model):
+    """What a sender attached for those who look for faults: apart, so that no list of messages reads it."""
+
+    message = models.OneToOneField(
+        ChatMessageHistory, on_delete=models.CASCADE, primary_key=True, related_name="debug"
+    )
+    data = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"debug of {self.message_id}"

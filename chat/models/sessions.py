@@ -1,4 +1,4 @@
-"""Sessions, and every value their client context ever had."""
+"""Sessions, every value their client context ever had, and the writes of it that may be asked for again."""
 
 from __future__ import annotations
 
@@ -73,6 +73,11 @@ class SessionContextVersion(models.Model):
     verified_keys = models.JSONField(default=list)
     author = models.CharField(max_length=300)
     door = models.CharField(max_length=20)
+    # Where it came from, as far as that is known: the token, the message that carried it, and of what kind the
+    # client's address was, never the address. No foreign keys: a turn would pay for the checks.
+    token_id = models.BigIntegerField(null=True)
+    message_id = models.UUIDField(null=True)
+    address_class = models.CharField(max_length=20, null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -81,3 +86,24 @@ class SessionContextVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.session_id} context v{self.number}"
+
+
+class KeptWrite(models.Model):
+    """What came of a write of a context that brought an Idempotency-Key, for whoever did not hear the answer."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="kept_writes", db_index=False)
+    method = models.CharField(max_length=10)
+    key = models.CharField(max_length=128)
+    digest = models.CharField(max_length=64, help_text="Of what was sent, and by whom.")
+    outcome = models.JSONField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["session", "method", "key"], name="kept_write_key_in_session")
+        ]
+        # What is past its time stands first.
+        indexes = [models.Index(fields=["created_at"], name="kept_write_oldest")]
+
+    def __str__(self) -> str:
+        return f"{self.method} of {self.session_id}"

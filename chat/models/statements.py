@@ -102,9 +102,10 @@ SELECT %(answer)s, %(session)s, {snapshot}, CAST(%(context_version)s AS integer)
   CAST(%(mentor_version)s AS integer), %(model)s, '', '', NULL, '', '' WHERE true {held}
 """
 _VERSION = """
-INSERT INTO chat_sessioncontextversion (session_id, number, text, value, verified_keys, author, door, created_at)
+INSERT INTO chat_sessioncontextversion (session_id, number, text, value, verified_keys, author, door, token_id,
+  message_id, address_class, created_at)
 VALUES (%(session)s, %(context_version)s, CAST(%(value)s AS text), {value}, {verified_keys}, %(author)s, %(door)s,
-  {now})
+  %(token)s, %(user_message)s, %(address_class)s, {now})
 """
 _TAKE = """
 UPDATE chat_session SET next_sequence = %(sequence)s + 2, turn_id = %(answer)s, turn_fence = %(fence)s,
@@ -114,10 +115,21 @@ WHERE id = %(session)s {held}
 _NEW_CONTEXT = (
     ", metadata = {with_context}, context_version = %(context_version)s, context_digest = %(digest)s"
 )
+_SET_CONTEXT = "UPDATE chat_session SET updated_at = {now}{context} WHERE id = %(session)s"
 _HISTORY = """
 SELECT role, COALESCE(text, content) AS words, sequence FROM chat_chatmessagehistory
 WHERE session_id = %(session)s AND sequence < %(sequence)s AND message_type IN ('chat', 'notice')
   AND status NOT IN ('failed', 'streaming') AND COALESCE(text, content) <> ''
+ORDER BY sequence DESC LIMIT %(history_window)s
+"""
+# The same as it was when the question at `sequence` was asked: of what was taken out since, NULL is left.
+_HISTORY_THEN = """
+SELECT role, CASE WHEN deleted_at IS NULL THEN COALESCE(text, content) END AS words, sequence
+FROM chat_chatmessagehistory
+WHERE session_id = %(session)s AND sequence < %(sequence)s AND message_type IN ('chat', 'notice')
+  AND status NOT IN ('failed', 'streaming') AND CASE WHEN deleted_at IS NULL THEN COALESCE(text, content) <> ''
+    ELSE text IS NOT NULL AND deleted_at >= (SELECT q.created_at FROM chat_chatmessagehistory q
+      WHERE q.session_id = %(session)s AND q.sequence = %(sequence)s) END
 ORDER BY sequence DESC LIMIT %(history_window)s
 """
 _BEAT = """
@@ -164,6 +176,11 @@ def history(params: Params) -> list[tuple[str, str]]:
     return [(role, words) for role, words, _ in _fetch_all("history", _HISTORY, params)][::-1]
 
 
+def history_then(params: Params) -> list[tuple[str, str | None]]:
+    """The same as it was when the question at `sequence` was asked; None for words that were removed since."""
+    return [(role, words) for role, words, _ in _fetch_all("history-then", _HISTORY_THEN, params)][::-1]
+
+
 def write_turn(params: Params, *, new_context: bool) -> list[tuple[str, str]]:
     """Store the user's message and the answer to be, take the lease; the history before them, oldest first.
 
@@ -182,6 +199,15 @@ def write_turn_if_as_left(params: Params) -> list[tuple[str, str]] | None:
     """
     take = _TAKE.replace("{context}", "")
     return _write_and_read("write-as-left", [_AS_LEFT, _MESSAGES, _EXTRAS, take, _HISTORY], params)
+
+
+def write_context(params: Params) -> None:
+    """A new version of the context without a message, for the holder of the session's lock.
+
+    Params: session, value, verified_keys, context_version, digest, author, door, token, user_message,
+    address_class.
+    """
+    _write_held("context", [_SET_CONTEXT.replace("{context}", _NEW_CONTEXT), _VERSION], params)
 
 
 def beat(params: Params) -> bool | None:

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from ..errors import InvalidFilter
 from ..filters import read_path, written_path
+from ..origins import check_pattern
 
 MOST_PINNED_KEYS = 8
 
@@ -51,6 +52,15 @@ def check_pinned_key(key: str) -> str:
     if written != key:
         raise ValueError(f"must be written as {written}.")
     return key
+
+
+def _check_origins(value: object) -> None:
+    _check_strings(value)
+    for text in value if isinstance(value, list) else ():
+        try:
+            check_pattern(text)
+        except ValueError as error:
+            raise ValidationError(f"{text!r} {error}") from None
 
 
 def _check_object(value: object) -> None:
@@ -139,6 +149,9 @@ class Mentor(Prompting):
     keep_page_content = models.BooleanField(
         default=False, help_text="Off: of page content only its length and SHA-256 are stored."
     )
+    show_context = models.BooleanField(
+        default=False, help_text="Users of the embedded frame are shown what the mentor knows of them."
+    )
     allow_anonymous = models.BooleanField(default=False)
     anonymous_continuation = models.CharField(
         max_length=20, choices=Continuation.choices, default=Continuation.SESSION_TOKEN
@@ -146,8 +159,9 @@ class Mentor(Prompting):
     allowed_origins = models.JSONField(
         default=list,
         blank=True,
-        validators=[_check_strings],
-        help_text='Origins of pages that may talk to this mentor, such as "https://example.org"; "*" is any.',
+        validators=[_check_origins],
+        help_text="Origins of pages that may frame this mentor and talk to it, such as https://example.org, "
+        "https://*.example.org or http://localhost:*; * is any.",
     )
     is_active = models.BooleanField(default=True)
     version = models.PositiveIntegerField(default=0, editable=False)

@@ -54,6 +54,14 @@ WHOLE_SESSION: Final = named(
     ),
 )
 _ONE_SIDED: Final = closed({"pointer": TEXT, "value": ANYTHING})
+DIFF: Final = closed(
+    {
+        "added": many(_ONE_SIDED),
+        "removed": many(_ONE_SIDED),
+        "changed": many(closed({"pointer": TEXT, "before": ANYTHING, "after": ANYTHING})),
+    },
+    description="From the value before, by JSON pointer.",
+)
 VERSION: Final = named(
     "ContextVersion",
     closed(
@@ -61,17 +69,15 @@ VERSION: Final = named(
             "number": WHOLE,
             "client_context": CONTEXT,
             "verified_keys": many(TEXT),
-            "author": said(TEXT, "Who set it."),
+            "author": null_or(TEXT, "Who set it; null for end users, as the three below `door`."),
             "door": said(TEXT, "Through which door it came."),
-            "created_at": TIME,
-            "diff": closed(
-                {
-                    "added": many(_ONE_SIDED),
-                    "removed": many(_ONE_SIDED),
-                    "changed": many(closed({"pointer": TEXT, "before": ANYTHING, "after": ANYTHING})),
-                },
-                description="From the value before, by JSON pointer.",
+            "token_id": null_or(WHOLE, "Which token set it."),
+            "message_id": null_or(UUID, "Which message carried it."),
+            "address_class": null_or(
+                TEXT, "`loopback`, `private`, `public-v4` or `public-v6`: of a write without a message."
             ),
+            "created_at": TIME,
+            "diff": DIFF,
         }
     ),
 )
@@ -88,7 +94,10 @@ PROMPT: Final = named(
             "mentor_version": WHOLE,
             "context_version": WHOLE,
             "delivery": DELIVERY,
-            "complete": said(FLAG, "False where page content that was sent is not kept."),
+            "complete": said(
+                FLAG,
+                "False where page content that was sent is not kept, or something that was sent was removed since.",
+            ),
             "page_content": PAGE_CONTENT,
             "request": said(OBJECT, "The body that was sent to the model's server."),
             "body": said(TEXT, "The same, byte for byte."),

@@ -100,7 +100,7 @@ class UserSession(FromAnywhere):
                 "context_version": session.context_version,
                 "previous": query.link(span.later),
                 "next": query.link(span.earlier),
-                "results": [shapes.ibl_message(one) for one in reversed(said)],
+                "results": [shapes.ibl_message(one) for one in reversed(said) if not one.deleted_at],
             }
         )
 
@@ -155,7 +155,9 @@ class RecentMessages(APIView):
             [
                 {
                     **shapes.ibl_session(one, titles[one.pk]),
-                    "messages": [shapes.ibl_message(message) for message in said[one.pk]],
+                    "messages": [
+                        shapes.ibl_message(message) for message in said[one.pk] if not message.deleted_at
+                    ],
                 }
                 for one in page.rows
             ],

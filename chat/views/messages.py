@@ -14,7 +14,7 @@ from ..access import Caller
 from ..errors import AuthenticationRequired, NotFound
 from ..llm import request_body
 from ..models import ChatMessageHistory
-from ..rebuild import request_of
+from ..rebuild import is_whole, request_of
 from . import described
 
 
@@ -35,7 +35,7 @@ class MessagePrompt(APIView):
             raise NotFound()
         sent = request_body(request_of(answer))
         asked = ChatMessageHistory.objects.values(
-            "extra__page_content_length", "extra__page_content_sha256", "extra__page_content"
+            "extra__page_content_length", "extra__page_content_sha256"
         ).get(session_id=answer.session_id, sequence=answer.sequence - 1)
         return Response(
             {
@@ -44,7 +44,7 @@ class MessagePrompt(APIView):
                 "mentor_version": answer.extra.mentor_version,
                 "context_version": answer.extra.context_version,
                 "delivery": answer.extra.delivery,
-                "complete": not asked["extra__page_content_length"] or bool(asked["extra__page_content"]),
+                "complete": is_whole(answer),
                 "page_content": {
                     "length": asked["extra__page_content_length"],
                     "sha256": asked["extra__page_content_sha256"],

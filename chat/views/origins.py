@@ -15,7 +15,7 @@ from ..requests import parse_authorization
 class FromAnywhere(APIView):
     """A path that browsers call from a page elsewhere, with these methods."""
 
-    methods_elsewhere = ("POST",)
+    methods_elsewhere: tuple[str, ...] = ("POST",)
 
     def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]
         """A page's preflight."""
@@ -27,12 +27,13 @@ class FromAnywhere(APIView):
         origin = request.headers.get("Origin")
         if origin and request.method in (*self.methods_elsewhere, "OPTIONS"):
             response["Access-Control-Allow-Origin"] = origin
+            response["Access-Control-Expose-Headers"] = "ETag, Retry-After"
             response["Vary"] = "Origin"
         return response
 
 
 PREFLIGHT = {
-    "Access-Control-Allow-Headers": "authorization, content-type",
+    "Access-Control-Allow-Headers": "authorization, content-type, idempotency-key, if-match, if-none-match",
     "Access-Control-Max-Age": "600",
 }
 

@@ -1,5 +1,7 @@
 /** Builds DOM nodes: text stays text, whatever a model or a value says. */
 
+import { gettext, language } from './words.js';
+
 /** A new element; `on…` attributes are listeners, `true` sets a bare attribute, null and false leave it out. */
 export function h(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -25,17 +27,17 @@ export function icon(name) {
 }
 
 const STEPS = [['day', 86400], ['hour', 3600], ['minute', 60]];
-const words = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'narrow' });
+const relatives = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'narrow' });
 
 function relative(iso) {
   const seconds = (new Date(iso) - Date.now()) / 1000;
   const [unit, size] = STEPS.find(([, size]) => -seconds >= size) ?? [];
-  return unit ? words.format(Math.round(seconds / size), unit) : 'now';
+  return unit ? relatives.format(Math.round(seconds / size), unit) : gettext('now');
 }
 
 /** A relative time that shows the exact one on hover. */
 export function time(iso) {
-  return h('time', { datetime: iso, title: new Date(iso).toLocaleString() }, relative(iso));
+  return h('time', { datetime: iso, title: new Date(iso).toLocaleString(language) }, relative(iso));
 }
 
 /** Brings every relative time of the page up to date. */

@@ -1,14 +1,19 @@
 /** A small Markdown, built of DOM nodes only: an answer is a stranger's text and never becomes markup by itself. */
 
+import { copyButton } from './buttons.js';
 import { h } from './dom.js';
+import { formula } from './formula.js';
+import { DEEPEST, inline } from './inline.js';
+import { gettext } from './words.js';
 
-const DEEPEST = 6;
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
 const HEADING = /^(#{1,6})\s+(.+)/;
 const RULE = /^ {0,3}([-*_])( *\1){2,} *$/;
 const ITEM = /^( *)([-*+]|\d{1,9}[.)]) +(?=\S)/;
 const QUOTE = /^ {0,3}> ?/;
-const NEXT_MARK = /[\\`*_[]|https?:\/\//g;
+const MATHS = /^ {0,3}(\$\$|\\\[)/;
+const MATHS_END = { '$$': '$$', '\\[': '\\]' };
+const TASK = /^\[([ xX])\] +(?=\S)/;
 
 /** Draws a growing text into `root`; blocks that did not change keep their nodes, so nothing moves above the end. */
 export class Rendering {
@@ -22,11 +27,20 @@ export class Rendering {
     const blocks = [...split(text.split('\n'))];
     const sources = blocks.map(({ type, lines }) => `${type}\n${lines.join('\n')}`);
     const first = sources.findIndex((source, at) => source !== this.#sources[at]);
-    const kept = first < 0 ? sources.length : first;
+    let kept = first < 0 ? sources.length : first;
+    if (grown(this.root.children[kept], this.#sources[kept], blocks[kept])) kept += 1;
     while (this.root.children.length > kept) this.root.lastElementChild.remove();
     for (const block of blocks.slice(kept)) this.root.append(draw(block, 0));
     this.#sources = sources;
   }
+}
+
+// A growing piece of code keeps its nodes, so that it can be copied and scrolled meanwhile.
+function grown(node, before, block) {
+  if (block?.type !== 'fence' || !before) return false;
+  if (!`${before}\n`.startsWith(`fence\n${block.lines[0]}\n`)) return false;
+  node.querySelector('code').textContent = codeOf(block.lines);
+  return true;
 }
 
 function isTable(lines, at) {
@@ -36,7 +50,7 @@ function isTable(lines, at) {
 
 const opens = (lines, at) =>
   FENCE.test(lines[at]) || HEADING.test(lines[at]) || RULE.test(lines[at]) || ITEM.test(lines[at]) ||
-  QUOTE.test(lines[at]) || isTable(lines, at);
+  QUOTE.test(lines[at]) || isTable(lines, at) || mathsEnd(lines, at) !== 0;
 
 // Every block takes the lines from `at` to the first that is not its own: → the index of that line.
 const EXTENT = {
@@ -53,6 +67,8 @@ const EXTENT = {
     while (!lines[end - 1].trim()) end -= 1;
     return end;
   },
+  maths: mathsEnd,
+  unfinished: (lines) => lines.length,
   table: (lines, at) => until(lines, at + 2, (line) => !line.includes('|')),
   quote: (lines, at) => until(lines, at, (line) => !QUOTE.test(line)),
   heading: (_, at) => at + 1,
@@ -66,13 +82,33 @@ function until(lines, from, stops) {
   return end;
 }
 
+// A formula of its own lines: → the index after it, 0 where there is none, -1 where the text ends before it does.
+function mathsEnd(lines, at) {
+  const [opening, mark] = MATHS.exec(lines[at]) ?? [];
+  if (!mark) return 0;
+  const end = MATHS_END[mark];
+  const rest = lines[at].slice(opening.length);
+  if (rest.includes(end)) return closes(rest, end) && rest.trim() !== end ? at + 1 : 0;
+  const last = until(lines, at + 1, (line) => !line.trim() || line.includes(end) || MATHS.test(line));
+  if (last === lines.length) return rest.trim() ? 0 : -1;
+  return closes(lines[last], end) ? last + 1 : 0;
+}
+
+function closes(line, end) {
+  const at = line.indexOf(end);
+  return at >= 0 && !line.slice(at + end.length).trim();
+}
+
 function typeOf(lines, at) {
   if (FENCE.test(lines[at])) return 'fence';
   if (HEADING.test(lines[at])) return 'heading';
   if (RULE.test(lines[at])) return 'rule';
   if (ITEM.test(lines[at])) return 'list';
   if (QUOTE.test(lines[at])) return 'quote';
-  return isTable(lines, at) ? 'table' : 'text';
+  if (isTable(lines, at)) return 'table';
+  const maths = mathsEnd(lines, at);
+  if (maths) return maths > 0 ? 'maths' : 'unfinished';
+  return 'text';
 }
 
 function* split(lines) {
@@ -90,9 +126,19 @@ function* split(lines) {
 
 const DRAW = {
   fence: (lines) => {
-    const closed = lines.length > 1 && FENCE.test(lines.at(-1));
-    return h('pre', { tabindex: 0 }, h('code', {}, lines.slice(1, closed ? -1 : undefined).join('\n')));
+    const [, language = ''] = /^ {0,3}[`~]+\s*([\w+#.-]{1,30})/.exec(lines[0]) ?? [];
+    const code = h('code', {}, codeOf(lines));
+    const copy = copyButton(() => code.textContent, gettext('Copy the code'));
+    const bar = h('div', { class: 'code-bar' }, h('span', { translate: 'no' }, language), copy);
+    return h('div', { class: 'code', dir: 'ltr' }, bar, h('pre', { tabindex: 0 }, code));
   },
+  maths: (lines) => {
+    const source = lines.join('\n').trim();
+    return h('div', { class: 'scrolls', tabindex: 0, role: 'group', 'aria-label': gettext('Formula') },
+      formula(source, source.slice(2, -2), true));
+  },
+  // Until its end has come it is no formula, and what is in it is no Markdown either.
+  unfinished: (lines) => h('p', {}, lines.join('\n')),
   // The page's own headings go to the third level.
   heading: ([line]) => {
     const [, marks, text] = HEADING.exec(line);
@@ -102,14 +148,15 @@ const DRAW = {
   quote: (lines, depth) => h('blockquote', {}, children(lines.map((line) => line.replace(QUOTE, '')), depth)),
   list: (lines, depth) => {
     const number = parseInt(lines[0].trim(), 10);
-    const items = itemsOf(lines).map((item) => h('li', {}, tight(children(item, depth))));
+    const items = itemsOf(lines).map((item) => drawItem(item, depth));
     return Number.isNaN(number) ? h('ul', {}, items) : h('ol', { start: number }, items);
   },
-  table: ([head, , ...rows]) => {
-    const cells = (line, tag) => cellsOf(line).map((cell) => h(tag, {}, inline(cell)));
+  table: ([head, rule, ...rows]) => {
+    const sides = cellsOf(rule).map(sideOf);
+    const cells = (line, tag) => cellsOf(line).map((cell, at) => h(tag, { class: sides[at] }, inline(cell)));
     const body = rows.map((row) => h('tr', {}, cells(row, 'td')));
     const table = h('table', {}, h('thead', {}, h('tr', {}, cells(head, 'th'))), h('tbody', {}, body));
-    return h('div', { class: 'scrolls', tabindex: 0, role: 'group', 'aria-label': 'Table' }, table);
+    return h('div', { class: 'scrolls', tabindex: 0, role: 'group', 'aria-label': gettext('Table') }, table);
   },
   text: (lines) => h('p', {}, inline(lines.join('\n'))),
 };
@@ -122,9 +169,27 @@ function children(lines, depth) {
   return [...split(lines)].map((block) => draw(block, depth + 1));
 }
 
-// An item of one paragraph stands without its paragraph's margins.
+function codeOf(lines) {
+  const closed = lines.length > 1 && FENCE.test(lines.at(-1));
+  return lines.slice(1, closed ? -1 : undefined).join('\n');
+}
+
+function drawItem([first, ...others], depth) {
+  const [mark, done] = TASK.exec(first) ?? [];
+  const nodes = tight(children([first.slice(mark?.length ?? 0), ...others], depth));
+  if (!mark) return h('li', {}, nodes);
+  const ticked = done !== ' ';
+  const label = ticked ? gettext('Done') : gettext('To do');
+  const box = h('input', { type: 'checkbox', disabled: true, checked: ticked, 'aria-label': label });
+  if (nodes[0]?.tagName === 'P') nodes[0].prepend(box);
+  else nodes.unshift(box);
+  return h('li', { class: 'task' }, nodes);
+}
+
+// An item of one paragraph stands without its paragraph's margins; one with a formula keeps it, to be scrolled.
 function tight(nodes) {
-  return nodes.length && nodes[0].tagName === 'P' ? [...nodes[0].childNodes, ...nodes.slice(1)] : nodes;
+  const [first, ...others] = nodes;
+  return first?.tagName === 'P' && !first.querySelector('.formula') ? [...first.childNodes, ...others] : nodes;
 }
 
 function itemsOf(lines) {
@@ -140,50 +205,11 @@ function itemsOf(lines) {
 }
 
 function cellsOf(line) {
-  return line.trim().replace(/^\||\|$/g, '').split('|').map((cell) => cell.trim());
+  const cells = line.trim().replace(/^\||(?<!\\)\|$/g, '').split(/(?<!\\)\|/);
+  return cells.map((cell) => cell.trim().replaceAll('\\|', '|'));
 }
 
-// Each pattern reads on from its mark without going back, so a hostile answer costs no more than a long one.
-const INLINE = [
-  [/\\([\\`*_[\](){}#+.!|>~-])/y, ([, char]) => char],
-  [/(`+)([^`]+)\1(?!`)/y, ([, , code]) => h('code', {}, code.replace(/^ (.+) $/, '$1'))],
-  [/\*\*(?=[^\s*])([^*]+(?:\*(?!\*)[^*]+)*)\*\*/y, ([, text], depth) => h('strong', {}, inline(text, depth + 1))],
-  [/\*(?=[^\s*])([^*\n]*[^\s*])\*(?!\*)/y, ([, text], depth) => h('em', {}, inline(text, depth + 1))],
-  [/(?<![\p{L}\p{N}_])_(?=[^\s_])([^_\n]*[^\s_])_(?![\p{L}\p{N}_])/uy,
-    ([, text], depth) => h('em', {}, inline(text, depth + 1))],
-  [/\[([^[\]\n]+)\]\(([^\s()<>]+(?:\([^\s()<>]*\)[^\s()<>]*)?)\)/y,
-    ([all, text, href]) => link(href, text) ?? all],
-  [/https?:\/\/[^\s<>()"'`*[\]]*[^\s<>()"'`*[\].,;:!?]/y, ([href]) => link(href, href) ?? href],
-];
-
-function link(href, text) {
-  if (!/^(https?:|mailto:)/i.test(href) || !URL.canParse(href)) return null;
-  return h('a', { href, title: href, target: '_blank', rel: 'noopener noreferrer nofollow' }, text);
-}
-
-function inline(text, depth = 0) {
-  if (depth > DEEPEST) return [text];
-  const parts = [];
-  let plain = 0;
-  for (let at = 0; at < text.length; ) {
-    NEXT_MARK.lastIndex = at;
-    const mark = NEXT_MARK.exec(text);
-    if (!mark) break;
-    const found = rendered(text, mark.index, depth);
-    at = mark.index + (found?.length ?? 1);
-    if (!found) continue;
-    parts.push(text.slice(plain, mark.index), found.node);
-    plain = at;
-  }
-  return [...parts, text.slice(plain)].filter((part) => part !== '');
-}
-
-function rendered(text, at, depth) {
-  for (const [pattern, make] of INLINE) {
-    pattern.lastIndex = at;
-    const match = pattern.exec(text);
-    // The pattern may have been used by an inner text meanwhile: the match says how long it was.
-    if (match) return { node: make(match, depth), length: match[0].length };
-  }
-  return null;
+function sideOf(rule) {
+  if (!rule.endsWith(':')) return null;
+  return rule.startsWith(':') ? 'centred' : 'at-end';
 }

@@ -1,6 +1,7 @@
 /** Metadata as a person reads and types it: kinds, spellings, validation, and what changed. */
 
 import { bytes } from './dom.js';
+import { gettext, interpolate, ngettext } from './words.js';
 
 const BARE = /^(true|false|null|-?\d+(\.\d+)?([eE][+-]?\d+)?)$/;
 
@@ -105,6 +106,13 @@ export function compare(before, after) {
 
 /** "1 changed, 2 added", or "nothing changed". */
 export function summary(changes) {
-  const counts = ['changed', 'added', 'removed'].map((word) => [changes.filter((c) => c.word === word).length, word]);
-  return counts.filter(([count]) => count).map((pair) => pair.join(' ')).join(', ') || 'nothing changed';
+  const of = (word) => changes.filter((change) => change.word === word).length;
+  const said = {
+    changed: (count) => ngettext('%(count)s changed', '%(count)s changed', count),
+    added: (count) => ngettext('%(count)s added', '%(count)s added', count),
+    removed: (count) => ngettext('%(count)s removed', '%(count)s removed', count),
+  };
+  const parts = Object.entries(said).filter(([word]) => of(word));
+  const words = parts.map(([word, words]) => interpolate(words(of(word)), { count: of(word) }));
+  return words.join(gettext(', ')) || gettext('nothing changed');
 }

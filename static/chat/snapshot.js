@@ -2,16 +2,18 @@
 
 import { h } from './dom.js';
 import { compare, kind, spell, summary } from './metadata.js';
+import { gettext, interpolate } from './words.js';
 
 /** What stands for values that another page or a server has set. */
-export const UNKNOWN = 'This version was set elsewhere; this page does not know its values.';
+export const UNKNOWN = gettext('This version was set elsewhere; this page does not know its values.');
 
-const shown = (value) => (typeof value === 'string' ? value || '(empty)' : spell(value));
+const said = (word) => ({ added: gettext('added'), changed: gettext('changed'), removed: gettext('removed') })[word];
+const shown = (value) => (typeof value === 'string' ? value || gettext('(empty)') : spell(value));
 
 /** The marks of one change: a sign, the word, and what was there before. */
 export function mark({ sign, word, before }, full = true) {
-  const was = word === 'changed' && full ? [', was ', h('s', {}, shown(before))] : [];
-  return h('span', { class: `mark ${word}` }, h('b', { 'aria-hidden': 'true' }, sign), ` ${word}`, was);
+  const was = word === 'changed' && full ? [gettext(', was '), h('s', {}, shown(before))] : [];
+  return h('span', { class: `mark ${word}` }, h('b', { 'aria-hidden': 'true' }, sign), ` ${said(word)}`, was);
 }
 
 /** Rows of `value`; with `before`, the rows that differ from it are marked and those it lost are listed. */
@@ -22,7 +24,7 @@ export function rows(value, before) {
   const removed = changes.filter(({ word }) => word === 'removed');
   const lost = removed.map((change) => row(change.key, change.before, change));
   return h('div', {},
-    !kept.length && h('p', { class: 'quiet' }, 'Empty: the mentor is told nothing.'),
+    !kept.length && h('p', { class: 'quiet' }, gettext('Empty: the mentor is told nothing.')),
     kept.length + lost.length > 0 && h('dl', { class: 'rows' }, kept, lost));
 }
 
@@ -40,7 +42,7 @@ export function brief(before, after, most = 6) {
   const lines = groups.filter((group) => group.length).map((group) =>
     h('li', { class: group[0].word }, mark(group[0], false), group.map(item)));
   const more = changes.length - shortly.length;
-  return h('ul', { class: 'brief' }, lines, more > 0 && h('li', {}, `and ${more} more`));
+  return h('ul', { class: 'brief' }, lines, more > 0 && h('li', {}, interpolate(gettext('and %(count)s more'), { count: more })));
 }
 
 function item({ key, word, before, after }) {
@@ -56,7 +58,7 @@ export class Card {
   constructor(node) {
     this.node = node;
     addEventListener('resize', () => this.hide());
-    document.addEventListener('pointerdown', ({ target }) => target.closest('.tag, #card') || this.hide());
+    document.addEventListener('pointerdown', ({ target }) => target.closest('.tag, #card, #context') || this.hide());
   }
 
   get open() {
@@ -66,17 +68,27 @@ export class Card {
   show(anchor, version, value, before) {
     const changes = value && before && version > 1 ? summary(compare(before, value)) : null;
     const content = [
-      h('h3', {}, version ? `Context, version ${version}` : 'No context was set'),
-      changes && h('p', { class: 'quiet' }, `Against version ${version - 1}: ${changes}.`),
+      h('h3', {}, version ? interpolate(gettext('Context, version %(version)s'), { version }) : gettext('No context was set')),
+      changes && h('p', { class: 'quiet' },
+        interpolate(gettext('Against version %(version)s: %(changes)s.'), { version: version - 1, changes })),
       value ? rows(value, changes && before) : h('p', { class: 'quiet' }, UNKNOWN),
     ];
-    this.node.replaceChildren(...content.filter(Boolean));
-    if (!this.open) this.node.showPopover();
-    this.#place(anchor.getBoundingClientRect());
+    this.#present(anchor, content.filter(Boolean));
+  }
+
+  /** Shows anything else under a title. */
+  present(anchor, title, content) {
+    this.#present(anchor, [h('h3', {}, title), content]);
   }
 
   hide() {
     if (this.open) this.node.hidePopover();
+  }
+
+  #present(anchor, content) {
+    this.node.replaceChildren(...content);
+    if (!this.open) this.node.showPopover();
+    this.#place(anchor.getBoundingClientRect());
   }
 
   #place(tag) {

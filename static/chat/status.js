@@ -1,6 +1,7 @@
 /** The status line: in a learner's words, and aloud only where something is wrong or over. */
 
 import { running, unsent } from './turns.js';
+import { gettext, interpolate } from './words.js';
 
 const find = (id) => document.getElementById(id);
 
@@ -11,15 +12,15 @@ export class Status {
   /** The socket's state, and in how many seconds it is tried again. */
   linked(link, seconds) {
     const before = this.#link;
-    if (link === 'waiting' && before === 'open') announce('The connection was lost. It is tried again.');
-    if (link === 'open' && (before === 'waiting' || before === 'offline')) announce('Connected again.');
+    if (link === 'waiting' && before === 'open') announce(gettext('The connection was lost. It is tried again.'));
+    if (link === 'open' && (before === 'waiting' || before === 'offline')) announce(gettext('Connected again.'));
     // While a lost connection is tried again, the words about it stand still.
     if (link !== 'connecting' || before === 'open') this.#link = link;
     this.#seconds = seconds;
   }
 
   show(session) {
-    const [words, state] = this.#connection() ?? [work(session) ?? 'Ready', work(session) ? 'busy' : 'ready'];
+    const [words, state] = this.#connection() ?? [work(session) ?? gettext('Ready'), work(session) ? 'busy' : 'ready'];
     this.say(words, state);
   }
 
@@ -30,19 +31,21 @@ export class Status {
   }
 
   #connection() {
-    const safe = 'nothing you wrote is lost.';
+    const waiting = gettext('No connection. Trying again in %(seconds)s s; nothing you wrote is lost.');
+    const offline = gettext('You are offline. It goes on by itself when you are back; nothing you wrote is lost.');
     return {
-      connecting: ['Connecting…', 'busy'],
-      waiting: [`No connection. Trying again in ${this.#seconds} s; ${safe}`, 'fault'],
-      offline: [`You are offline. It goes on by itself when you are back; ${safe}`, 'fault'],
+      connecting: [gettext('Connecting…'), 'busy'],
+      waiting: [interpolate(waiting, { seconds: this.#seconds }), 'fault'],
+      offline: [offline, 'fault'],
     }[this.#link];
   }
 }
 
 function work(session) {
-  if (unsent(session)) return 'Sending…';
+  if (unsent(session)) return gettext('Sending…');
   const answer = running(session);
-  return answer && (answer.text ? 'Answering…' : 'Reading your message…');
+  if (!answer && session.elsewhere) return gettext('The mentor is answering elsewhere…');
+  return answer && (answer.text ? gettext('Answering…') : gettext('Reading your message…'));
 }
 
 /** Says something to a screen reader. */

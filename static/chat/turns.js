@@ -4,9 +4,11 @@ import { uuid } from './dom.js';
 
 const now = () => new Date().toISOString();
 
-/** A new user message at the end; `metadata` is a JSON text, or undefined to keep what is in force. */
-export function compose(session, text, metadata) {
-  const message = { key: uuid(), role: 'user', text, at: now(), metadata, state: 'sending' };
+/** A new user message at the end, with what goes along:
+ * `metadata`, a JSON text, or undefined to keep what is in force; `page`, the host page's text; `include`, whether
+ * the metadata is put before the model; `asked`, the host's name for the metadata. */
+export function compose(session, text, { metadata, page, include, asked } = {}) {
+  const message = { key: uuid(), role: 'user', text, at: now(), metadata, page, include, asked, state: 'sending' };
   session.messages.push(message);
   session.title ||= text.replace(/\s+/g, ' ').slice(0, 80);
   session.at = message.at;
@@ -21,6 +23,8 @@ export function frameOf(session, mentor, message) {
     flow: { name: mentor.slug, tenant: mentor.tenant },
     prompt: message.text,
     client_message_id: message.key,
+    page_content: message.page || undefined,
+    include_metadata_in_prompt: message.include,
   });
   return message.metadata === undefined ? frame : `${frame.slice(0, -1)},"metadata":${message.metadata}}`;
 }
@@ -73,7 +77,11 @@ function started(session, frame, known) {
   // A turn that is told again says `changed: false`: then a version that is new to this page shows it.
   const newHere = message.metadata !== undefined && version > session.version;
   const changed = message.changed || frame.context.changed || newHere;
-  Object.assign(message, { state: 'sent', version, changed, warnings: message.warnings ?? warnings ?? [] });
+  const { user_message_id: id, sequence } = frame;
+  Object.assign(message, { id, state: 'sent', sequence: sequence - 1, version, changed });
+  message.warnings ??= warnings ?? [];
+  // The page's text is the host's: nothing here keeps it once it has been delivered.
+  delete message.page;
   if (message.metadata !== undefined && version > 0) {
     session.versions[version] ??= { value: JSON.parse(message.metadata), at: now() };
   }
@@ -81,7 +89,7 @@ function started(session, frame, known) {
   session.token = frame.session_token ?? session.token;
   const answer = known ?? { key: uuid(), role: 'mentor', at: now(), generation: frame.generation_id };
   // A repeated start tells the turn from its beginning.
-  Object.assign(answer, { text: '', event: frame.event, status: 'streaming', version });
+  Object.assign(answer, { text: '', event: frame.event, status: 'streaming', sequence, version });
   if (!known) session.messages.splice(session.messages.indexOf(message) + 1, 0, answer);
   return { kind: 'started', message, answer };
 }

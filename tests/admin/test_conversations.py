@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from chat.models import ChatMessageHistory, Session
+from chat.models import ChatMessageHistory, Session, SessionContextVersion
 
 from ..clients import Socket
 from ..model_server import ModelServer
@@ -49,6 +49,13 @@ def test_each_version_says_who_when_and_what_it_changed(alice: Client, tell: Tel
         [("±", "b")],
         [("+", "a"), ("+", "b")],
     ]
+
+
+def test_a_version_says_where_it_came_from(alice: Client, tell: Tell) -> None:
+    told = tell().context('{"a":1}').say("hi")
+    SessionContextVersion.objects.update(token_id=41, address_class="public-v6")
+    page = page_of(alice, told).content.decode()
+    assert "token <b>#41</b> · address <b>public-v6</b>" in page
 
 
 def test_changes_are_told_by_sign_and_word(alice: Client, tell: Tell) -> None:

@@ -13,6 +13,9 @@ from chat.filters import FIELDS
 from chat.filters.conditions import OPERATORS
 from chat.models import ChatMessageHistory, Mentor
 from chat.payloads import _FLOW_KEYS, _WIRE_KEYS
+from chat.posts import MESSAGE_TYPES, NewMessage
+from chat.views.quickchat import CODES
+from chat.wire_names import QUICKCHAT_IGNORED, QUICKCHAT_PARAMETERS, ROLES
 from tests.clients import Socket, fetch, new_session
 from tests.test_house import FLOORS
 
@@ -61,6 +64,14 @@ def test_the_first_frames_keys() -> None:
     assert {row[0] for row in table(short(page), "| key | meaning |")} == keys
 
 
+def test_the_keys_and_types_of_a_message() -> None:
+    page = "docs/integrators/messages.md"
+    assert {row[0] for row in table(page, "| key | type | default |")} == set(NewMessage.model_fields)
+    assert {row[0] for row in table(page, "| `message_type` | is |")} == set(MESSAGE_TYPES)
+    roles = {row[0]: row[1].strip("`") for row in table(page, "| `role` | `participant_role` |")}
+    assert roles == ROLES["workbench"]
+
+
 def test_the_statuses() -> None:
     statuses = {row[0] for row in table("docs/integrators/frames.md", "| status | the answer |")}
     assert statuses == set(ChatMessageHistory.Status.values)
@@ -74,7 +85,7 @@ def test_the_deliveries() -> None:
 def test_the_doors_are_there(live: str, names: dict[str, str]) -> None:
     rows = table("docs/integrators.md", "| door |")
     paths = re.findall(r"(GET |POST )?(/[^\s`?]+)", " ".join(cell for row in rows for cell in row[1:]))
-    assert len(paths) == 10
+    assert len(paths) == 12
     for method, path in paths:
         path = re.sub(r"<(\w+)>", lambda name: new_session() if name[1].endswith("_id") else "demo", path)
         if method:
@@ -85,6 +96,16 @@ def test_the_doors_are_there(live: str, names: dict[str, str]) -> None:
 
 def words(rows: list[list[str]], pattern: str = r"\w+", column: int = 0) -> list[str]:
     return [word for row in rows for word in re.findall(pattern, row[column])]
+
+
+def test_quickchats_codes_and_parameters() -> None:
+    page = "docs/integrators/context-api.md"
+    assert {int(row[0]): row[1] for row in table(page, "| status | code |")}.items() <= CODES.items()
+    named = {
+        name for row in table(page, "| parameter | is |") for name in row[0].replace("`", "").split(", ")
+    }
+    known = {*QUICKCHAT_PARAMETERS, *QUICKCHAT_IGNORED, "limit", "offset"}
+    assert named == {*known, "any of our filters"}
 
 
 def test_the_fields_of_the_filter() -> None:

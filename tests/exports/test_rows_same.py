@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chat.models import Mentor
+from chat.transcripts import titles
 from exports import copying, plain
 from exports.columns import COLUMNS, choose
 from exports.rows import Key, Question, typed
@@ -46,6 +47,18 @@ def test_postgresql_and_python_write_the_same_of_the_same_rows(coach: Mentor, gr
     ids = f"{{{hostile(coach).pk}}}"
     asked = question(grain, form)
     assert written(copying, asked, ids) == written(plain, asked, ids)
+
+
+def test_the_first_prompt_is_one_that_is_there(coach: Mentor) -> None:
+    session = hostile(coach)
+    asked = Question(everything(), choose("session", ["first_prompt", "title"], []), "session", "csv", LATER)
+    first, second, third = session.messages.filter(role="user").order_by("sequence")[:3]
+    session.messages.filter(pk=first.pk).update(content="", text="", deleted_at=LATER)
+    session.messages.filter(pk=second.pk).update(message_type="note", content="A note.", text=None)
+    session.messages.filter(pk=third.pk).update(content="Third.", text=None)
+    by = copying if on_postgresql() else plain
+    assert written(by, asked, f"{{{session.pk}}}") == "Third.,Third.\n"
+    assert titles([session]) == {session.pk: "Third."}
 
 
 def test_the_ids_that_were_found_are_an_arrays_literal(coach: Mentor) -> None:

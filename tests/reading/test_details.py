@@ -151,6 +151,28 @@ def test_a_message_by_itself_is_half_a_pair(backend: Caller, coach: Mentor) -> N
     assert (pairs[1]["question"], pairs[2]["answer"]) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "answers"),
+    [
+        (("user", "chat"), ("mentor", "chat"), True),
+        (("user", "command"), ("mentor", "command-response"), True),
+        (("user", "chat"), ("operator", "chat"), True),
+        (("user", "chat"), ("service", "chat"), False),
+        (("user", "chat"), ("mentor", "log"), False),
+        (("user", "note"), ("mentor", "chat"), False),
+    ],
+)
+def test_what_was_posted_answers_nothing_unless_it_is_of_the_talk(
+    backend: Caller, coach: Mentor, first: tuple[str, str], second: tuple[str, str], answers: bool
+) -> None:
+    session = make_session(coach)
+    for sequence, (role, kind) in enumerate((first, second), 1):
+        session.messages.filter(sequence=sequence).update(role=role, message_type=kind)
+    told = [(one["human"], one["ai"]) for one in backend(asked(session.pk))[1]["messages"]]
+    both = [("Question 1.", "Answer 2.")]
+    assert told == (both if answers else [("Question 1.", ""), ("", "Answer 2.")])
+
+
 def test_failures_are_counted(backend: Caller, coach: Mentor) -> None:
     session = make_session(coach, turns=3)
     ChatMessageHistory.objects.filter(sequence=2).update(status="failed", content="")

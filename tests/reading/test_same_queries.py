@@ -16,7 +16,12 @@ from .conftest import Caller, make_session
 VARIES = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}|\d{4}-\d\d-\d\d [\d:.+]+|s\d+_x\d+")
 PATHS = [
     ("get", "/api/v1/sessions/{}/"),
+    ("get", "/api/v1/sessions/{}/context/"),
+    ("delete", "/api/v1/sessions/{}/context/"),
+    ("get", "/api/v1/sessions/{}/context/diff"),
     ("get", "/api/v1/sessions/{}/context/versions/"),
+    ("get", "/api/v1/sessions/{}/context/versions/1/"),
+    ("get", "/v1/api_core/conversations/{}/metadata"),
     ("get", "/api/v2/messages/details/?session_id={}"),
     ("get", "/api/ai-mentor/orgs/other/users/alice/sessions/{}/"),
     ("get", "/api/ai-mentor/orgs/other/users/alice/sessions/{}/download-session"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chat.changes import changes
-from chat.models import Mentor, SessionContextVersion
+from chat.models import ApiToken, ChatMessageHistory, Mentor, SessionContextVersion
 
 from ..clients import Socket, TalkMaker
 from ..expecting import problem
@@ -18,13 +18,21 @@ def path(session_id: object, query: str = "") -> str:
 
 def test_every_value_with_its_author_and_what_it_changed(table: Socket, backend: Caller) -> None:
     door = SessionContextVersion.objects.values_list("door", flat=True)[0]
-    by = {"author": "token:backend", "door": door, "created_at": A_TIME}
+    asked = ChatMessageHistory.objects.filter(role="user").order_by("sequence").values_list("pk", flat=True)
+    by = {
+        "author": "token:backend",
+        "door": door,
+        "created_at": A_TIME,
+        "token_id": ApiToken.objects.get().pk,
+        "address_class": None,
+    }
     assert backend(path(table.session_id)) == (
         200,
         {
             "results": [
                 {
                     "number": 1,
+                    "message_id": str(asked[0]),
                     "client_context": CALIFORNIA,
                     "verified_keys": ["productGroup", "stateCode"],
                     **by,
@@ -39,6 +47,7 @@ def test_every_value_with_its_author_and_what_it_changed(table: Socket, backend:
                 },
                 {
                     "number": 2,
+                    "message_id": str(asked[2]),
                     "client_context": NEW_YORK,
                     "verified_keys": ["productGroup", "stateCode"],
                     **by,
@@ -53,6 +62,7 @@ def test_every_value_with_its_author_and_what_it_changed(table: Socket, backend:
                 },
                 {
                     "number": 3,
+                    "message_id": str(asked[4]),
                     "client_context": ORDER,
                     "verified_keys": ["productGroup", "order"],
                     **by,

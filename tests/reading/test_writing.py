@@ -68,7 +68,9 @@ def test_a_title_is_text_with_an_end(backend: Caller, coach: Mentor, title: obje
 def test_a_new_title_loses_nothing_that_a_turn_writes(table: Socket, backend: Caller) -> None:
     before = Session.objects.values().get()
     backend(f"{IBL}/{table.session_id}/", "put", body={"title": "Fees"})
-    assert Session.objects.values().get() == {**before, "title": "Fees"}
+    after = Session.objects.values().get()
+    assert after["updated_at"] > before["updated_at"], "by which those who listen see that there is news"
+    assert after == {**before, "title": "Fees", "updated_at": after["updated_at"]}
 
 
 # --- the end of a session
