@@ -1,7 +1,8 @@
 """The context law. This module alone decides what becomes of metadata that somebody sends.
 
 A value replaces the context whole; null or absent changes nothing; {} clears it; an equal value makes no new
-version. Keys that a tenant's own token set are verified: any other writer replaces the unsigned keys only.
+version. Keys that a tenant's own token set, or that its back end signed, are verified: any other writer replaces
+the unsigned keys only.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from uuid import UUID
 from . import strict_json, telemetry
 from .models import SessionContextVersion
 from .payloads import PayloadWarning
+from .signatures import Signed
 from .writes import Change
 
 Warnings = list[PayloadWarning]
@@ -70,6 +72,38 @@ def decide(
         new, warnings = InForce(sent, keys), Warnings()
     else:
         new, warnings = _over_unsigned_keys(now, sent)
+    return _decided(now, new, warnings)
+
+
+def decide_signed(now: InForce, signed: Signed, sent: str | None, *, verified: bool) -> Decision:
+    """The same for a write that brings a signed token: first its claims, then what was sent beside them.
+
+    The claims replace the verified layer; what this very session was told before by this very token it is not
+    told again. Beside a tenant's own token both are vouched for: their union replaces all, the claims win.
+    """
+    if verified and sent is not None:
+        new, warnings = _over_unsigned_keys(_claims(signed), sent)
+        return _decided(now, InForce(new.text, tuple(json.loads(new.text))), warnings)
+    new = now if signed.again else _under_claims(now, signed)
+    warnings = Warnings()
+    if sent is not None:
+        new, warnings = _over_unsigned_keys(new, sent)
+    return _decided(now, new, warnings)
+
+
+def _claims(signed: Signed) -> InForce:
+    return InForce(signed.text, tuple(json.loads(signed.text)))
+
+
+def _under_claims(now: InForce, signed: Signed) -> InForce:
+    """The upper layer replaced: unsigned keys stay, but for those that are claimed now."""
+    claims, ours = _claims(signed), strict_json.spelled(now.text)
+    unsigned = {key: value for key, value in ours.items() if key not in now.verified_keys}
+    text = strict_json.spell({**unsigned, **strict_json.spelled(signed.text)}) if unsigned else claims.text
+    return InForce(text, claims.verified_keys)
+
+
+def _decided(now: InForce, new: InForce, warnings: Warnings) -> Decision:
     same_layers = set(new.verified_keys) == set(now.verified_keys)
     if same_layers and strict_json.same(json.loads(new.text), json.loads(now.text)):
         return Decision(now, changed=False, warnings=warnings)
@@ -90,10 +124,13 @@ def _alike(one: Any, other: Any) -> bool:
     return strict_json.same(json.loads(strict_json.spell(one)), json.loads(strict_json.spell(other)))
 
 
-def decide_change(now: InForce, change: Change, *, verified: bool) -> Decision:
+def decide_change(now: InForce, change: Change, *, verified: bool, signed: Signed | None = None) -> Decision:
     """The same for a write beside a turn, which may be a patch: it is told of each key that it could not remove."""
-    decision = decide(now, change.text, verified=verified, vouched=change.vouched)
-    left = json.loads(change.text)
+    if signed is not None:
+        decision = decide_signed(now, signed, change.text, verified=verified)
+    else:
+        decision = decide(now, change.text, verified=verified, vouched=change.vouched)
+    left = json.loads(change.text or EMPTY)
     kept = [key for key in now.verified_keys if key in change.dropped and key not in left]
     told = [*decision.warnings, *([] if verified else map(_kept_out, kept))]
     return replace(decision, warnings=[*change.warnings, *map(_of_context, told)])

@@ -120,6 +120,7 @@ class BaseConsumerPayload(_Wire):
     client_message_id: ClientId | None = None
     session_token: Secret = None
     include_metadata_in_prompt: bool | None = None
+    metadata_token: Annotated[str | None, Field(repr=False, min_length=1)] = None
 
     # Derived by parse, never taken from the client.
     metadata_text: str | None = None
@@ -172,6 +173,7 @@ class BaseConsumerPayload(_Wire):
         members = [self.flow.name, self.flow.tenant, self.prompt, self.page_content, self.metadata_text or ""]
         members.append(parsed.text("document_filter") or "" if self.document_filter is not None else "")
         members.append(parsed.text("file_references") or "" if self.file_references is not None else "")
+        members += [self.metadata_token] if self.metadata_token else []
         return sha256("\0".join(members).encode()).hexdigest()
 
     def _cut_page(self, max_bytes: int) -> None:

@@ -18,12 +18,12 @@ from django.conf import settings
 from . import access, leases, limits, llm, openings, prompts, refusals, strict_json, telemetry, turns
 from .cache import store
 from .database import in_database
-from .errors import ChatError, Draining, LeaseLost, ModelError, Unavailable
+from .errors import ChatError, Draining, LeaseLost, ModelError, TokenInvalid, Unavailable
 from .following import follow_turn
 from .live import LiveTurn, Process, process
 from .message_metadata import Attached
 from .models import ChatMessageHistory, Mentor
-from .payloads import BaseConsumerPayload
+from .payloads import BaseConsumerPayload, PayloadWarning
 from .rates import check_token_rate
 
 log = structlog.get_logger(__name__)
@@ -61,7 +61,11 @@ class LLMRunner:
         if here.draining:
             raise Draining()
         await here.start()
-        begun = await self._begin(here, cached_context)
+        try:
+            begun = await self._begin(here, cached_context)
+        except TokenInvalid as error:
+            self._count(here, refusals.of_error(error))
+            raise
         if isinstance(begun, openings.SentBefore):
             return follow_turn(begun.answer)
         self.begun, self.has_begun = begun, True
@@ -71,12 +75,11 @@ class LLMRunner:
         here.add(turn)
         turn.task = here.spawn(self._run(turn))
         if self.payload.warnings or begun.context.warnings:
-            self._count_withheld(here)
+            self._count(here, refusals.of_warnings([*self.payload.warnings, *begun.context.warnings]))
         return turn.follow()
 
-    def _count_withheld(self, here: Process) -> None:
-        """The values that were cut or kept out: the mentor's owner hears of them too."""
-        told = refusals.of_warnings([*self.payload.warnings, *self.begun.context.warnings])
+    def _count(self, here: Process, told: list[PayloadWarning]) -> None:
+        """What was refused, cut or kept out: the mentor's owner hears of it too."""
         if told:
             home = refusals.Home(self.grant.mentor.tenant_id, self.grant.mentor.id)
             here.tally.add(home, self.door, told, self.payload.session_id)

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
-from . import access, client_context, leases, messages, transcripts
+from . import access, client_context, leases, messages, signatures, transcripts
 from .client_context import Decision, InForce
 from .errors import (
     FlowMismatch,
@@ -75,6 +75,8 @@ def _begin_as_left(opening: Opening) -> Begun | None:
     """Begin without a transaction around it: one round trip and not four. None: the long way must decide."""
     row = _as_left.get(opening.payload.session_id)
     if row is None or connection.vendor != "postgresql" or opening.attached is not None:
+        return None
+    if opening.payload.metadata_token is not None:
         return None
     try:
         _check_owner(opening, row, created=False)
@@ -259,6 +261,8 @@ def _sent_before(message: UUID | str, payload_digest: str) -> SentBefore:
 def _decide(opening: Opening, row: _Locked) -> tuple[Decision, bool]:
     """What the payload's metadata comes to, and whether the cache should be filled with the result."""
     sent, session_id = opening.payload.metadata_text, opening.payload.session_id
+    if opening.payload.metadata_token is not None:
+        return _decide_signed(opening, row, opening.payload.metadata_token)
     if sent is None:
         text, fill = client_context.text_in_force(
             opening.cached_context,
@@ -270,6 +274,16 @@ def _decide(opening: Opening, row: _Locked) -> tuple[Decision, bool]:
         return Decision(InForce(sent), changed=False), False
     now = client_context.in_force(session_id, row.context_version)
     decision = client_context.decide(now, sent, verified=opening.grant.caller.verified)
+    return decision, decision.changed
+
+
+def _decide_signed(opening: Opening, row: _Locked, token: str) -> tuple[Decision, bool]:
+    mentor, session_id = opening.grant.mentor, opening.payload.session_id
+    names = signatures.audience(mentor.unique_id, mentor.tenant_key, mentor.slug)
+    signed = signatures.accept(token, signatures.Place(session_id, row.tenant_id, names, row.user_id))
+    now = client_context.in_force(session_id, row.context_version)
+    sent, verified = opening.payload.metadata_text, opening.grant.caller.verified
+    decision = client_context.decide_signed(now, signed, sent, verified=verified)
     return decision, decision.changed
 
 
@@ -310,6 +324,7 @@ def _is_first(session_id: UUID, row: _Locked) -> bool:
 def _begun_before(opening: Opening, row: _Locked) -> Begun:
     """The commit of this very opening succeeded, but its confirmation was lost: what it stored, read back."""
     answer = ChatMessageHistory.objects.get(id=opening.answer)
+    payload = opening.payload
     mentor, in_force = (
         opening.grant.mentor,
         client_context.in_force(opening.payload.session_id, row.context_version),
@@ -325,7 +340,7 @@ def _begun_before(opening: Opening, row: _Locked) -> Begun:
         answer=answer.id,
         sequence=answer.sequence,
         fence=row.fence,
-        context=Decision(in_force, changed=opening.payload.metadata_text is not None),
+        context=Decision(in_force, changed=bool(payload.metadata_text or payload.metadata_token)),
         context_version=row.context_version,
         fill_cache=True,
         greeting=greeting_of(
