@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kid', models.CharField(help_text="What a token's header names as kid. Never used again, also when the key is revoked.", max_length=64, validators=[django.core.validators.RegexValidator(re.compile('^[A-Za-z0-9._-]{1,64}\\Z'), 'Letters, digits, dots, hyphens and underscores.')], verbose_name='key id')),
                 ('algorithm', models.CharField(choices=[('EdDSA', 'EdDSA (your Ed25519 public key)'), ('HS256', 'HS256 (a secret that we share)')], max_length=10)),
-                ('material', models.TextField(editable=False)),
+                ('material', models.TextField()),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('revoked_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='signing_keys', to='chat.tenant')),

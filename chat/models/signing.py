@@ -37,7 +37,7 @@ class SigningKey(models.Model):
     )
     algorithm = models.CharField(max_length=10, choices=Algorithm.choices)
     # The public key as PEM, or the secret itself: HMAC cannot be checked by a digest of it.
-    material = models.TextField(editable=False)
+    material = models.TextField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -56,27 +56,34 @@ class SigningKey(models.Model):
     @transaction.atomic
     def add(cls, tenant: Tenant, *, kid: str, algorithm: str, material: str) -> SigningKey:
         """Store a key. Raises ValidationError, by field, for one that could not sign or is one too many."""
-        if not KID.match(kid):
-            raise ValidationError(
-                {"kid": "A key id is 1 to 64 letters, digits, dots, hyphens and underscores."}
-            )
         checked = check_material(algorithm, material)
         Tenant.objects.select_for_update().get(pk=tenant.pk)
+        cls.check_new(tenant, kid)
+        return cls.objects.create(tenant=tenant, kid=kid, algorithm=algorithm, material=checked)
+
+    @classmethod
+    def check_new(cls, tenant: Tenant, kid: str) -> None:
+        """Whether a key of this id may be added now. Raises ValidationError, by field."""
+        if not KID.match(kid):
+            raise ValidationError({"kid": "A key id is 1 to 64 letters, digits, dots, hyphens, underscores."})
         if cls.objects.filter(tenant=tenant, kid=kid).exists():
             raise ValidationError({"kid": "This tenant has, or had, a key of this id."})
         if cls.valid(tenant.pk).count() >= MOST_VALID:
             raise ValidationError({"tenant": f"{MOST_VALID} keys are valid already: revoke one first."})
-        return cls.objects.create(tenant=tenant, kid=kid, algorithm=algorithm, material=checked)
 
     @classmethod
     def issue(cls, tenant: Tenant, *, kid: str) -> tuple[SigningKey, str]:
         """A new HS256 key and its secret, for the tenant's back end to keep. Raises ValidationError."""
-        secret = f"msk_{secrets.token_urlsafe(48)}"
+        secret = new_secret()
         return cls.add(tenant, kid=kid, algorithm=cls.Algorithm.HS256, material=secret), secret
 
     def revoke(self) -> None:
         self.revoked_at = timezone.now()
         self.save(update_fields=["revoked_at"])
+
+
+def new_secret() -> str:
+    return f"msk_{secrets.token_urlsafe(48)}"
 
 
 def check_material(algorithm: str, material: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.exceptions import ValidationError
 
+from chat import configuration
 from chat.models import Mentor, SigningKey, Tenant
 
 from ..clients import Socket
@@ -98,3 +100,57 @@ def test_a_private_key_is_refused(demo: Tenant) -> None:
 def test_no_other_algorithm(demo: Tenant, algorithm: str) -> None:
     with pytest.raises(ValidationError, match="EdDSA or HS256"):
         SigningKey.add(demo, kid="k1", algorithm=algorithm, material="x" * 64)
+
+
+# --- declared in a file
+
+
+def applied(*keys: dict[str, Any], **environ: str) -> list[str]:
+    text = json.dumps({"tenants": [{"key": "demo", "signing_keys": keys}]})
+    return [str(change) for change in configuration.apply(text, environ=environ).changes][1:]
+
+
+def test_keys_are_declared_in_a_file(demo: Tenant) -> None:
+    public = {"kid": "ours", "public_key": pem(Ed25519PrivateKey.generate())}
+    shared = {"kid": "shared", "secret_env": "SIGNING"}
+    both = ["+ signing key demo/ours", "+ signing key demo/shared"]
+    assert applied(public, shared, SIGNING="s" * 32) == both
+    assert applied(public, shared, SIGNING="s" * 32) == [line.replace("+", "=") for line in both]
+    kinds = list(SigningKey.objects.order_by("kid").values_list("algorithm", "material"))
+    assert kinds == [("EdDSA", public["public_key"]), ("HS256", "s" * 32)]
+
+
+def test_a_file_rotates_them(demo: Tenant) -> None:
+    keys = [{"kid": f"k{n}", "public_key": pem(Ed25519PrivateKey.generate())} for n in range(3)]
+    applied(*keys[:2])
+    lines = applied({"kid": "k0", "revoked": True}, *keys[1:])
+    assert lines == ["~ signing key demo/k0: revoked", "= signing key demo/k1", "+ signing key demo/k2"]
+    again = applied(keys[0], *keys[1:])
+    assert again[0] == "= signing key demo/k0: was revoked and stays so; another needs a new kid"
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ({"kid": "k1"}, "has either public_key or secret_env."),
+        ({"kid": "k1", "public_key": "x", "secret_env": "Y"}, "has either public_key or secret_env."),
+        ({"kid": "k1", "secret_env": "MISSING"}, "A secret has 32 bytes or more."),
+        ({"kid": "k1", "public_key": "x"}, "This is not the PEM of an Ed25519 public key."),
+        ({"kid": "old", "public_key": pem(Ed25519PrivateKey.generate())}, "this key id has another key."),
+    ],
+    ids=str,
+)
+def test_a_file_is_told_what_is_wrong(demo: Tenant, key: dict[str, Any], said: str) -> None:
+    SigningKey.issue(demo, kid="old")
+    with pytest.raises(configuration.Mistakes) as caught:
+        applied(key)
+    assert str(caught.value) == f"/tenants/0/signing_keys/0: {said}"
+
+
+def test_a_file_has_no_third_key(demo: Tenant) -> None:
+    SigningKey.issue(demo, kid="1")
+    more = [{"kid": f"k{n}", "public_key": pem(Ed25519PrivateKey.generate())} for n in range(2)]
+    with pytest.raises(
+        configuration.Mistakes, match="/tenants/0/signing_keys/1: would be one of more than 2"
+    ):
+        applied(*more)
