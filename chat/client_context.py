@@ -11,12 +11,13 @@ import hashlib
 import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from typing import Any
 from uuid import UUID
 
-from . import strict_json, telemetry
+from . import admissions, strict_json, telemetry
+from .admissions import alike, warning
 from .models import SessionContextVersion
 from .payloads import PayloadWarning
+from .policies import NONE, Policy
 from .signatures import Signed
 from .writes import Change
 
@@ -47,6 +48,13 @@ class InForce:
     def digest(self) -> str:
         return digest_of(self.text, verified=len(self.verified_keys) == len(json.loads(self.text)))
 
+    def with_text(self, text: str) -> InForce:
+        """The same keys verified, as far as they are still there."""
+        if text == self.text:
+            return self
+        left = json.loads(text)
+        return InForce(text, tuple(key for key in self.verified_keys if key in left))
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -58,56 +66,80 @@ class Decision:
 
 
 def decide(
-    now: InForce, sent: str | None, *, verified: bool, vouched: Collection[str] | None = None
+    now: InForce,
+    sent: str | None,
+    *,
+    verified: bool,
+    vouched: Collection[str] | None = None,
+    policy: Policy = NONE,
+    operator: bool = False,
 ) -> Decision:
     """Apply the law to one write; `sent` is the metadata's compact text, None for null or absent.
 
     Equal is equal in both layers: a value that gets verified is a new version. Of what a tenant's server patches
-    only the `vouched` keys are verified.
+    only the `vouched` keys are verified. The policy is the mentor's; `operator`: a member of staff writes. Raises
+    SchemaViolation: what would be in force is not what the schema allows.
     """
     if sent is None:
         return Decision(now, changed=False)
-    if verified:
-        keys = tuple(key for key in json.loads(sent) if vouched is None or key in vouched)
-        new, warnings = InForce(sent, keys), Warnings()
-    else:
-        new, warnings = _over_unsigned_keys(now, sent)
-    return _decided(now, new, warnings)
+    sent, told = admissions.admitted(sent, now.text, policy, verified=verified, operator=operator)
+    new, kept_out = _layered(now, sent, verified, vouched)
+    return _decided(now, new, [*told, *kept_out], policy)
 
 
-def decide_signed(now: InForce, signed: Signed, sent: str | None, *, verified: bool) -> Decision:
+def decide_signed(
+    now: InForce,
+    signed: Signed,
+    sent: str | None,
+    *,
+    verified: bool,
+    policy: Policy = NONE,
+    operator: bool = False,
+) -> Decision:
     """The same for a write that brings a signed token: first its claims, then what was sent beside them.
 
     The claims replace the verified layer; what this very session was told before by this very token it is not
     told again. Beside a tenant's own token both are vouched for: their union replaces all, the claims win.
     """
-    if verified and sent is not None:
-        new, warnings = _over_unsigned_keys(_claims(signed), sent)
-        return _decided(now, InForce(new.text, tuple(json.loads(new.text))), warnings)
-    new = now if signed.again else _under_claims(now, signed)
-    warnings = Warnings()
+    text, told = admissions.admitted(signed.text, now.text, policy, verified=True, operator=False)
+    claims = InForce(text, tuple(json.loads(text)))
+    both_vouched = verified and sent is not None
+    if both_vouched:
+        new = claims
+    else:
+        new, told = (now, []) if signed.again else (_under_claims(now, claims), told)
     if sent is not None:
-        new, warnings = _over_unsigned_keys(new, sent)
-    return _decided(now, new, warnings)
+        sent, more = admissions.admitted(sent, new.text, policy, verified=verified, operator=operator)
+        new, kept_out = _over_unsigned_keys(new, sent)
+        told = [*told, *more, *kept_out]
+    if both_vouched:
+        new = InForce(new.text, tuple(json.loads(new.text)))
+    return _decided(now, new, told, policy)
 
 
-def _claims(signed: Signed) -> InForce:
-    return InForce(signed.text, tuple(json.loads(signed.text)))
-
-
-def _under_claims(now: InForce, signed: Signed) -> InForce:
+def _under_claims(now: InForce, claims: InForce) -> InForce:
     """The upper layer replaced: unsigned keys stay, but for those that are claimed now."""
-    claims, ours = _claims(signed), strict_json.spelled(now.text)
+    ours = strict_json.spelled(now.text)
     unsigned = {key: value for key, value in ours.items() if key not in now.verified_keys}
-    text = strict_json.spell({**unsigned, **strict_json.spelled(signed.text)}) if unsigned else claims.text
+    text = strict_json.spell({**unsigned, **strict_json.spelled(claims.text)}) if unsigned else claims.text
     return InForce(text, claims.verified_keys)
 
 
-def _decided(now: InForce, new: InForce, warnings: Warnings) -> Decision:
+def _decided(now: InForce, new: InForce, told: Warnings, policy: Policy) -> Decision:
+    text, faults = admissions.allowed(new.text, policy)
+    new, warnings = new.with_text(text), [*told, *faults]
     same_layers = set(new.verified_keys) == set(now.verified_keys)
     if same_layers and strict_json.same(json.loads(new.text), json.loads(now.text)):
         return Decision(now, changed=False, warnings=warnings)
     return Decision(new, changed=True, warnings=warnings)
+
+
+def _layered(
+    now: InForce, sent: str, verified: bool, vouched: Collection[str] | None
+) -> tuple[InForce, Warnings]:
+    if not verified:
+        return _over_unsigned_keys(now, sent)
+    return InForce(sent, tuple(key for key in json.loads(sent) if vouched is None or key in vouched)), []
 
 
 def _over_unsigned_keys(now: InForce, sent: str) -> tuple[InForce, Warnings]:
@@ -116,38 +148,36 @@ def _over_unsigned_keys(now: InForce, sent: str) -> tuple[InForce, Warnings]:
         return InForce(sent), []
     ours, theirs = strict_json.spelled(now.text), strict_json.spelled(sent)
     kept = {key: ours[key] for key in now.verified_keys if key in ours}
-    warnings = [_kept_out(key) for key in theirs if key in kept and not _alike(theirs[key], kept[key])]
+    warnings = [_kept_out(key) for key in theirs if key in kept and not alike(theirs[key], kept[key])]
     return InForce(strict_json.spell({**theirs, **kept}), tuple(kept)), warnings
 
 
-def _alike(one: Any, other: Any) -> bool:
-    return strict_json.same(json.loads(strict_json.spell(one)), json.loads(strict_json.spell(other)))
-
-
-def decide_change(now: InForce, change: Change, *, verified: bool, signed: Signed | None = None) -> Decision:
+def decide_change(
+    now: InForce,
+    change: Change,
+    *,
+    verified: bool,
+    policy: Policy = NONE,
+    operator: bool = False,
+    signed: Signed | None = None,
+) -> Decision:
     """The same for a write beside a turn, which may be a patch: it is told of each key that it could not remove."""
     if signed is not None:
-        decision = decide_signed(now, signed, change.text, verified=verified)
+        decision = decide_signed(
+            now, signed, change.text, verified=verified, policy=policy, operator=operator
+        )
     else:
-        decision = decide(now, change.text, verified=verified, vouched=change.vouched)
+        decision = decide(
+            now, change.text, verified=verified, vouched=change.vouched, policy=policy, operator=operator
+        )
     left = json.loads(change.text or EMPTY)
     kept = [key for key in now.verified_keys if key in change.dropped and key not in left]
     told = [*decision.warnings, *([] if verified else map(_kept_out, kept))]
-    return replace(decision, warnings=[*change.warnings, *map(_of_context, told)])
-
-
-def _of_context(warning: PayloadWarning) -> PayloadWarning:
-    pointer = warning["pointer"].removeprefix("/metadata")
-    return {**warning, "pointer": f"/client_context{pointer}"}
+    return replace(decision, warnings=[*change.warnings, *told])
 
 
 def _kept_out(key: str) -> PayloadWarning:
-    pointer = strict_json.step("/metadata", key)
-    return {
-        "code": "verified_key_kept",
-        "pointer": pointer,
-        "message": "A verified value stays in force here.",
-    }
+    return warning("verified_key_kept", key, "A verified value stays in force here.")
 
 
 def in_force(session_id: UUID, version: int) -> InForce:

@@ -23,6 +23,7 @@ from .client_context import Decision, InForce
 from .errors import FlowMismatch, IdempotencyMismatch, InvalidContext, NotFound, RateLimited
 from .models import KeptWrite, Session, SessionContextVersion, statements
 from .payloads import PayloadWarning
+from .policies import policy_of
 from .writes import UNGUESSABLE, Change, Conditions
 
 KEEP: Final = timedelta(hours=24)
@@ -166,8 +167,15 @@ def _write(session: Session, asked: Write, sender: Sender, *, created: bool) -> 
 def _decide(session: Session, asked: Write, sender: Sender) -> Decision:
     now = client_context.in_force(session.pk, session.context_version)
     signed = signatures.accept(asked.token, _place(session)) if asked.token else None
-    verified = sender.caller.verified
-    return client_context.decide_change(now, asked.change(now), verified=verified, signed=signed)
+    caller, mentor = sender.caller, session.mentor
+    return client_context.decide_change(
+        now,
+        asked.change(now),
+        verified=caller.verified,
+        policy=policy_of(mentor.context_schema, mentor.schema_mode),
+        operator=caller.kind == "staff",
+        signed=signed,
+    )
 
 
 def _place(session: Session) -> signatures.Place:

@@ -53,7 +53,7 @@ def test_a_page_puts_a_token_alone(page: Writer, backend: BackEnd) -> None:
 
 def test_a_page_puts_both(page: Writer, ed: BackEnd) -> None:
     told = page.put({"plan": "enterprise", "page": "/a"}, metadata_token=ed.sign())
-    warned = [{"code": "verified_key_kept", "pointer": "/client_context/plan", "message": SENTENCE}]
+    warned = [{"code": "verified_key_kept", "pointer": "/metadata/plan", "message": SENTENCE}]
     assert (told["version"], told["warnings"]) == (1, warned)
     assert stored() == [(1, {"page": "/a", **FREE}, ["plan"])]
 
