@@ -9,16 +9,20 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from chat import signatures
+from chat import leases, signatures, turns
 from chat.errors import ChatError, TokenReplayed
+from chat.leases import Outcome
 from chat.models import Mentor, Session, Tenant, UsedToken
+from chat.openings import Begun
 from chat.tasks import roll_up
 
 from ..clients import Socket, Stream, TalkMaker, is_last, new_session
 from ..posting import make
+from ..visits import Visit, held
 from .signing import FREE, BackEnd, stored
 
 
@@ -211,3 +215,24 @@ def test_two_first_messages_at_once_by_one_token(live: str, coach: Mentor, model
         thread.join()
     assert sorted(heard) == ["accepted", *["token_replayed"] * 7]
     assert (Session.objects.count(), stored()) == (1, [(1, FREE, ["plan"])])
+
+
+@pytest.mark.services
+def test_only_who_brings_a_token_pays_for_it(visit: Visit, ed: BackEnd) -> None:
+    """A turn of a session that this process knows stays one prepared statement, which Django does not see."""
+    assert spent(visit, None) == []
+    told = spent(visit, ed.sign())
+    print("SPENT", *told, sep="\n  ")
+    assert [sql.split()[0] for sql in told].count("UPDATE") == 1
+    assert len(told) <= 10
+
+
+def spent(visit: Visit, token: str | None) -> list[str]:
+    """What Django asked of the database to begin a turn."""
+    opening = visit.opening()
+    opening.payload.metadata_token = token
+    with CaptureQueriesContext(connection) as queries:
+        begun = turns.begin(opening)
+    assert isinstance(begun, Begun)
+    leases.finish(held(begun), Outcome("complete", "Hello."))
+    return [query["sql"] for query in queries if query["sql"]]
