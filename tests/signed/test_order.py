@@ -22,7 +22,7 @@ from chat.tasks import roll_up
 
 from ..clients import Socket, Stream, TalkMaker, is_last, new_session
 from ..posting import make
-from ..visits import Visit, held
+from ..visits import CA, Visit, held
 from .signing import FREE, BackEnd, stored
 
 
@@ -218,18 +218,17 @@ def test_two_first_messages_at_once_by_one_token(live: str, coach: Mentor, model
 
 
 @pytest.mark.services
-def test_only_who_brings_a_token_pays_for_it(visit: Visit, ed: BackEnd) -> None:
+def test_only_who_brings_a_token_pays_for_it(transactional_db: None, visit: Visit, ed: BackEnd) -> None:
     """A turn of a session that this process knows stays one prepared statement, which Django does not see."""
     assert spent(visit, None) == []
     told = spent(visit, ed.sign())
-    print("SPENT", *told, sep="\n  ")
     assert [sql.split()[0] for sql in told].count("UPDATE") == 1
     assert len(told) <= 10
 
 
 def spent(visit: Visit, token: str | None) -> list[str]:
     """What Django asked of the database to begin a turn."""
-    opening = visit.opening()
+    opening = visit.opening(cached=CA)
     opening.payload.metadata_token = token
     with CaptureQueriesContext(connection) as queries:
         begun = turns.begin(opening)
