@@ -24,24 +24,21 @@ def request_of(answer: ChatMessageHistory) -> ModelRequest:
     Of page content that the mentor does not keep, only the length and SHA-256 stand in the prompt. Raises
     NotFound where nobody had asked, as in conversations that were imported.
     """
-    asked = _question_of(answer)
-    version = MentorVersion.objects.get(
-        mentor_id=answer.session.mentor_id, number=answer.extra.mentor_version
-    )
+    asked, version = question_of(answer), prompting_of(answer)
     context = client_context.in_force(answer.session_id, answer.extra.context_version)
     in_message = answer.extra.delivery == Mentor.Delivery.USER_BLOCK
     first = not transcripts.has_answered(asked.session_id, before=asked.sequence)
     user_prompt = prompts.compose_user_prompt(
         prompts.greeting_instructions(version.greeting_method, version.greeting_text) if first else "",
         asked.own_words if asked.deleted_at is None else prompts.REMOVED,
-        _page_content(asked),
+        page_content_of(asked),
         prompts.context_block(context.text) if in_message else "",
     )
     return model_request(
         system_prompt=version.system_prompt,
         delivery=answer.extra.delivery,
         context_text=context.text,
-        history=_history(asked, version),
+        history=history_of(asked, version),
         user_prompt=user_prompt,
         model=answer.extra.model,
         parameters=version.model_parameters,
@@ -50,12 +47,9 @@ def request_of(answer: ChatMessageHistory) -> ModelRequest:
 
 def is_whole(answer: ChatMessageHistory) -> bool:
     """Whether nothing that was sent for it stands in the request by its mark only. Raises NotFound."""
-    asked = _question_of(answer)
-    version = MentorVersion.objects.get(
-        mentor_id=answer.session.mentor_id, number=answer.extra.mentor_version
-    )
+    asked, version = question_of(answer), prompting_of(answer)
     kept = asked.extra.page_content or not asked.extra.page_content_length
-    said = all(words is not None for _, words in _history(asked, version))
+    said = all(words is not None for _, words in history_of(asked, version))
     return bool(kept) and said and asked.deleted_at is None
 
 
@@ -87,7 +81,14 @@ def _request_of(answer: ChatMessageHistory) -> Any:
         return None
 
 
-def _question_of(answer: ChatMessageHistory) -> ChatMessageHistory:
+def prompting_of(answer: ChatMessageHistory) -> MentorVersion:
+    """The mentor's version that it was written under."""
+    number = answer.extra.mentor_version
+    return MentorVersion.objects.get(mentor_id=answer.session.mentor_id, number=number)
+
+
+def question_of(answer: ChatMessageHistory) -> ChatMessageHistory:
+    """The message that it answers. Raises NotFound where nobody had asked."""
     before_it = {"session_id": answer.session_id, "sequence": answer.sequence - 1}
     asked = ChatMessageHistory.objects.select_related("extra").filter(role="user", **before_it).first()
     # An answer that was posted answers nothing.
@@ -96,7 +97,8 @@ def _question_of(answer: ChatMessageHistory) -> ChatMessageHistory:
     return asked
 
 
-def _history(asked: ChatMessageHistory, version: MentorVersion) -> list[tuple[str, str | None]]:
+def history_of(asked: ChatMessageHistory, version: MentorVersion) -> list[tuple[str, str | None]]:
+    """What had been said before it, as the model was shown it; None for words that were removed since."""
     before = {
         "session": asked.session_id,
         "sequence": asked.sequence,
@@ -105,7 +107,8 @@ def _history(asked: ChatMessageHistory, version: MentorVersion) -> list[tuple[st
     return statements.history_then(before)
 
 
-def _page_content(asked: ChatMessageHistory) -> str:
+def page_content_of(asked: ChatMessageHistory) -> str:
+    """What came with it, or the stamp of what was not kept."""
     extra = asked.extra
     if extra.page_content or not extra.page_content_length:
         return extra.page_content

@@ -26,7 +26,8 @@ FLOORS = [
     }
     | {"transcripts", "shapes", "removals", "refusals", "messages", "message_pages", "happened"}
     | {"contexts", "provenance"},
-    {"feeds", "tallies", "live", "following", "runner", "rebuild", "responding", "watching"},
+    {"feeds", "tallies", "live", "following", "runner", "rebuild", "responding", "watching"}
+    | {"explaining", "previewing"},
     {
         *(
             "requests",
