@@ -18,16 +18,19 @@ from . import client_context, llm, prompts, rebuild, transcripts
 from .access import Caller
 from .client_context import Decision, InForce
 from .database import release
+from .delivery import OFF, SYSTEM_PROMPT, Delivered, Plan, deliver
 from .errors import Draining, ModelTimeout, NotFound
 from .limits import Limits
 from .live import any_draining
-from .models import ChatMessageHistory, Mentor, Session, statements
+from .models import ChatMessageHistory, Session, statements
 from .models.tenants import Prompting
 from .payloads import PayloadWarning, Uuid, check_metadata, check_prompt, cut_at_word, size, validated
+from .policies import policy_of
 from .rates import check_token_rate
 from .runner import model_request
 from .shapes import was_generated
 from .strict_json import ParsedObject, step
+from .visibility import concealed_by, view_of
 
 ANSWER_SECONDS: Final = 60.0
 MOST_WARNINGS: Final = 20
@@ -94,30 +97,30 @@ class Scene:
     now: InForce
     version: int
     history: Sequence[tuple[str, str | None]]
-    greeting: str
+    is_first: bool
     prompt: str = ""
     page_content: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a message would come to: the law's decision on its metadata, and the request to the model."""
+    """What a message would come to: the law's decision on its metadata, and the request to the model.
+
+    Both are as the caller may see them: `before` and `context` by their view, the request with marks.
+    """
 
     scene: Scene
     decision: Decision
+    before: dict[str, Any]
+    context: dict[str, Any]
     delivery: str
+    left_out: dict[str, str]
     request: llm.ModelRequest
 
     @property
     def version(self) -> int:
         """The version that the context would be of."""
         return self.scene.version + self.decision.changed
-
-    @property
-    def left_out(self) -> dict[str, str]:
-        """The keys that the model would not be shown, and why."""
-        is_off = self.delivery == Mentor.Delivery.OFF
-        return dict.fromkeys(json.loads(self.decision.context.text), "off") if is_off else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,33 +133,54 @@ class Answer:
 def preview(session: Session, wish: Wish, caller: Caller) -> Preview:
     """Raises NotFound for a message that is not this session's, and what the context law refuses."""
     scene = _scene_then(session, wish.message_id) if wish.message_id else _scene_now(session)
-    vouched = caller.verified if wish.verified is None else wish.verified
-    decision = client_context.decide(scene.now, wish.metadata_text, verified=vouched)
-    delivery = _delivery(scene, wish)
-    text = decision.context.text
-    block = prompts.context_block(text) if delivery == Mentor.Delivery.USER_BLOCK else ""
-    request = model_request(
-        system_prompt=scene.prompting.system_prompt,
-        delivery=delivery,
-        context_text=text,
-        history=scene.history,
-        user_prompt=prompts.compose_user_prompt(
-            scene.greeting,
-            scene.prompt if wish.prompt is None else wish.prompt,
-            wish.page_content or scene.page_content,
-            block,
-        ),
-        model=scene.model,
-        parameters=scene.prompting.model_parameters,
+    decision = _decide(scene, wish, caller)
+    view = view_of(caller, scene.prompting, session.mentor)
+    how, context = _delivery(scene, wish), decision.context
+    concealed = concealed_by(view, scene.prompting)
+    delivered = deliver(Plan.of(scene.prompting), how, context.text, context.verified_keys, concealed)
+    after = json.loads(context.text)
+    return Preview(
+        scene,
+        decision,
+        view.value(json.loads(scene.now.text)),
+        view.value(after),
+        how,
+        dict.fromkeys(after, OFF) if how == OFF else dict(delivered.left_out),
+        _request(scene, wish, delivered),
     )
-    return Preview(scene, decision, delivery, request)
+
+
+def _decide(scene: Scene, wish: Wish, caller: Caller) -> Decision:
+    verified = caller.verified if wish.verified is None else wish.verified
+    policy = policy_of(scene.prompting.context_schema, scene.prompting.schema_mode)
+    operator = caller.kind == "staff" and not verified
+    return client_context.decide(
+        scene.now, wish.metadata_text, verified=verified, policy=policy, operator=operator
+    )
 
 
 def _delivery(scene: Scene, wish: Wish) -> str:
     if wish.include_metadata_in_prompt is None:
         return scene.delivery
-    asked = wish.include_metadata_in_prompt
-    return Mentor.Delivery.SYSTEM_PROMPT if asked else Mentor.Delivery.OFF
+    return SYSTEM_PROMPT if wish.include_metadata_in_prompt else OFF
+
+
+def _request(scene: Scene, wish: Wish, delivered: Delivered) -> llm.ModelRequest:
+    prompting, values = scene.prompting, delivered.values
+    greeting = prompts.greeting_instructions(prompting.greeting_method, prompting.greeting_text, values)
+    return model_request(
+        system_prompt=prompting.system_prompt,
+        delivered=delivered,
+        history=scene.history,
+        user_prompt=prompts.compose_user_prompt(
+            greeting if scene.is_first else "",
+            scene.prompt if wish.prompt is None else wish.prompt,
+            wish.page_content or scene.page_content,
+            delivered.in_message,
+        ),
+        model=scene.model,
+        parameters=prompting.model_parameters,
+    )
 
 
 # --- where
@@ -169,16 +193,15 @@ def _scene_now(session: Session) -> Scene:
         "sequence": session.next_sequence,
         "history_window": mentor.history_window,
     }
-    is_first = not transcripts.has_answered(session.pk, before=session.next_sequence)
     return Scene(
         mentor,
         mentor.version,
         mentor.model or settings.LLM_MODEL,
-        mentor.context_delivery,
+        session.delivery or mentor.context_delivery,
         client_context.in_force(session.pk, session.context_version),
         session.context_version,
         statements.history(before),
-        _greeting(mentor) if is_first else "",
+        not transcripts.has_answered(session.pk, before=session.next_sequence),
     )
 
 
@@ -190,7 +213,6 @@ def _scene_then(session: Session, message_id: UUID) -> Scene:
         raise NotFound("The session has no such answer.", pointer="/message_id")
     asked, prompting = rebuild.question_of(answer), rebuild.prompting_of(answer)
     extra = answer.extra
-    is_first = not transcripts.has_answered(session.pk, before=asked.sequence)
     return Scene(
         prompting,
         prompting.number,
@@ -199,14 +221,10 @@ def _scene_then(session: Session, message_id: UUID) -> Scene:
         client_context.in_force(session.pk, extra.context_version),
         extra.context_version,
         rebuild.history_of(asked, prompting),
-        _greeting(prompting) if is_first else "",
+        not transcripts.has_answered(session.pk, before=asked.sequence),
         asked.own_words if asked.deleted_at is None else prompts.REMOVED,
         rebuild.page_content_of(asked),
     )
-
-
-def _greeting(prompting: Prompting) -> str:
-    return prompts.greeting_instructions(prompting.greeting_method, prompting.greeting_text)
 
 
 # --- its answer

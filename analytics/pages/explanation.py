@@ -36,7 +36,6 @@ LEFT_OUT: Final = {
     "hidden": "the schema hides it from the model",
     "not_listed": "the mentor's list of keys does not name it",
     "over_budget": "the budget of tokens was used up",
-    "masked": "the schema masks it",
 }
 DELIVERIES: Final = {
     "user_block": "in the user's message",
@@ -52,8 +51,10 @@ class Line:
     key: str
     value: str
     verified: bool
+    masked: bool
     came: Came
     or_earlier: bool
+    shown: bool
     left_out: str
     kept_out: str
     kept_out_at: Time | None
@@ -69,8 +70,9 @@ class Prompt:
 
 @staff_page
 def explanation(request: HttpRequest, reader: Reader, message_id: UUID) -> HttpResponse:
-    answer = explaining.find_answer(staff_caller(cast(User, request.user)), message_id)
-    one = explaining.explain(answer)
+    caller = staff_caller(cast(User, request.user))
+    answer = explaining.find_answer(caller, message_id)
+    one = explaining.explain(answer, caller)
     tenant = answer.session.tenant.key
     zone = transcripts.selected(Filter(tenant=tenant), reader).zone
     context = {
@@ -81,11 +83,12 @@ def explanation(request: HttpRequest, reader: Reader, message_id: UUID) -> HttpR
         "asked": _quoted(one.question),
         "extra": answer.extra,
         "lines": _lines(one, zone),
+        "prompting": one.prompting,
         "delivery": DELIVERIES.get(answer.extra.delivery, ""),
         "written": time_of(answer.created_at, zone),
         "prompt": _prompt(one.request),
         "is_whole": one.is_whole,
-        "in_force": read_text(one.version.text).raw if one.version else NOTHING,
+        "in_force": read_text(one.view.text(one.version.text)).raw if one.version else NOTHING,
         "words": one.question.own_words,
         "page_content": one.question.extra,
         "sides": SIDES,
@@ -100,9 +103,11 @@ def _quoted(message: ChatMessageHistory) -> str:
 
 
 def _lines(one: Explanation, zone: ZoneInfo) -> list[Line]:
-    values = spelled(one.version.text) if one.version else {}
+    values = one.view.value(spelled(one.version.text)) if one.version else {}
     numbers = _numbers(one.known)
-    return [_line(known, values[known.key], one.tokens, numbers, zone) for known in one.known]
+    return [
+        _line(known, values.get(known.key, known.value), one.tokens, numbers, zone) for known in one.known
+    ]
 
 
 def _numbers(known: Iterable[Known]) -> dict[Any, int]:
@@ -117,8 +122,10 @@ def _line(one: Known, value: Any, tokens: dict[int, str], numbers: dict[Any, int
         seen(one.key),
         seen(value),
         one.verified,
+        one.masked,
         came(one.origin.version, tokens, numbers, zone),
         one.origin.or_earlier,
+        one.shown,
         LEFT_OUT.get(one.left_out, one.left_out),
         door(kept_out.door) if kept_out else "",
         time_of(kept_out.at, zone) if kept_out else None,

@@ -26,6 +26,7 @@ from ..describing.shapes import (
     words,
 )
 from ..explaining import REASONS
+from ..policies import MODES
 from .described import DELIVERY, DIFF, PAGE_CONTENT, PROVENANCE
 
 _REASON: Final = words(*REASONS)
@@ -44,11 +45,15 @@ _KEY: Final = named(
     closed(
         {
             "key": TEXT,
-            "value": ANYTHING,
+            "value": said(ANYTHING, "`[hidden]` where it is not for you, a mask where it is masked."),
+            "concealed": said(FLAG, "Whether the schema hides it from you."),
+            "masked": said(FLAG, "Whether the schema masks it."),
             "verified": said(FLAG, "Whether the tenant's own server vouches for it."),
             "origin": _ORIGIN,
-            "shown": said(FLAG, "Whether the model was shown it."),
-            "left_out": null_or(_REASON, "Why it was not."),
+            "shown": said(
+                FLAG, "Whether the model was shown it, in the block or where its system prompt names it."
+            ),
+            "left_out": null_or(_REASON, "Why it was not in the block of the context."),
             "kept_out": null_or(
                 closed({"at": TIME, "door": TEXT}),
                 "When this session last sent another value for it that was not verified and had no effect.",
@@ -70,6 +75,10 @@ _EXPLANATION: Final = named(
             "mentor_version": WHOLE,
             "context_version": WHOLE,
             "delivery": DELIVERY,
+            "schema": null_or(
+                closed({"version": WHOLE, "mode": words(*MODES)}),
+                "The schema of the context: the mentor's version that it is of, and what it did.",
+            ),
             "keys": said(many(_KEY), "Of the context that it was written under, in its order."),
             "complete": said(FLAG, "As of the prompt by itself."),
             "page_content": PAGE_CONTENT,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import orjson
@@ -33,7 +32,7 @@ class MessageExplanation(APIView):
         caller = _inspector(request)
         Query(request).finish()
         answer = explaining.find_answer(caller, uuid_of(message_id))
-        return Response(_explanation(explaining.explain(answer)))
+        return Response(_explanation(explaining.explain(answer, caller)))
 
 
 class SessionPreview(APIView):
@@ -90,6 +89,7 @@ def _explanation(one: Explanation) -> Json:
         "mentor_version": answer.extra.mentor_version,
         "context_version": answer.extra.context_version,
         "delivery": answer.extra.delivery,
+        "schema": _schema(one),
         "keys": [_known(key, one.tokens) for key in one.known],
         "complete": one.is_whole,
         "page_content": {"length": asked.page_content_length, "sha256": asked.page_content_sha256}
@@ -99,26 +99,32 @@ def _explanation(one: Explanation) -> Json:
     }
 
 
+def _schema(one: Explanation) -> Json | None:
+    """The one that the answer's version of the mentor had."""
+    prompting = one.prompting
+    return {"version": prompting.number, "mode": prompting.schema_mode} if prompting.context_schema else None
+
+
 def _known(one: Known, tokens: dict[int, str]) -> Json:
     kept_out = one.kept_out
     return {
         "key": one.key,
         "value": one.value,
+        "concealed": one.concealed,
+        "masked": one.masked,
         "verified": one.verified,
         "origin": {
             **shapes.origin(one.origin.version, tokens),
             "or_earlier": one.origin.or_earlier,
         },
-        "shown": not one.left_out,
+        "shown": one.shown,
         "left_out": one.left_out or None,
         "kept_out": {"at": kept_out.at, "door": kept_out.door} if kept_out else None,
     }
 
 
 def _preview(session: Session, wish: Wish, one: Preview) -> Json:
-    decision = one.decision
-    before, after = json.loads(one.scene.now.text), json.loads(decision.context.text)
-    found = changes(before, after)
+    decision, found = one.decision, changes(one.before, one.context)
     return {
         "session_id": str(session.pk),
         "message_id": str(wish.message_id) if wish.message_id else None,
@@ -127,7 +133,7 @@ def _preview(session: Session, wish: Wish, one: Preview) -> Json:
             "version": one.version,
             "changed": decision.changed,
             "warnings": [*wish.warnings, *decision.warnings],
-            "client_context": after,
+            "client_context": one.context,
             "verified_keys": list(decision.context.verified_keys),
             "diff": {"added": found.added, "removed": found.removed, "changed": found.changed},
         },

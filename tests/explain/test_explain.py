@@ -37,10 +37,13 @@ def test_all_that_is_told_of_an_answer(alice: Socket, explain: Ask, model: Model
         "mentor_version": 1,
         "context_version": 1,
         "delivery": "user_block",
+        "schema": None,
         "keys": [
             {
                 "key": "stateCode",
                 "value": "CA",
+                "concealed": False,
+                "masked": False,
                 "verified": True,
                 "origin": {
                     "version": 1,
