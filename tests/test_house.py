@@ -25,8 +25,9 @@ FLOORS = [
         "rollups",
     }
     | {"transcripts", "shapes", "removals", "refusals", "messages", "message_pages", "happened"}
-    | {"contexts", "signatures"},
-    {"feeds", "tallies", "live", "following", "runner", "rebuild", "responding", "watching"},
+    | {"contexts", "signatures", "provenance", "visibility"},
+    {"feeds", "tallies", "live", "following", "runner", "rebuild", "responding", "watching"}
+    | {"explaining", "previewing"},
     {
         *(
             "requests",
