@@ -75,6 +75,8 @@ def place(session_id: UUID, sequence: int) -> str:
 def _author(version: SessionContextVersion, tokens: Mapping[int, str]) -> tuple[str, str]:
     """Of which kind, and its name."""
     kind, _, name = version.author.partition(":")
+    if version.signed_by and kind != "token":
+        return "the tenant's back end, signed by", version.signed_by
     if kind == "token":
         return "the tenant's server, token", tokens.get(version.token_id or 0, name)
     if kind == "staff" and name:

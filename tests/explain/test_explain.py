@@ -54,6 +54,7 @@ def test_all_that_is_told_of_an_answer(alice: Socket, explain: Ask, model: Model
                     "token_name": "backend",
                     "message_id": said.start["user_message_id"],
                     "address_class": "loopback",
+                    "signed_by": None,
                     "or_earlier": False,
                 },
                 "shown": True,

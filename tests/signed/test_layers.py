@@ -128,3 +128,12 @@ def test_a_token_may_be_for_this_user_and_this_session(talk: TalkMaker, ed: Back
 def test_the_message_that_brought_it_is_written_down(visitor: Socket, ed: BackEnd) -> None:
     reply = visitor.say("One.", metadata_token=ed.sign())
     assert str(SessionContextVersion.objects.get().message_id) == reply.start["user_message_id"]
+
+
+def test_each_version_says_which_key_signed_it(visitor: Socket, ed: BackEnd) -> None:
+    once = ed.sign()
+    visitor.say("One.", metadata_token=once)
+    visitor.say("Two.", metadata={"page": "/a"}, metadata_token=once)
+    visitor.say("Three.", metadata={"page": "/b"}, metadata_token=ed.sign())
+    rows = SessionContextVersion.objects.order_by("number").values_list("author", "signed_by")
+    assert list(rows) == [("anonymous", "k1"), ("anonymous", None), ("anonymous", "k1")]
