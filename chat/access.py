@@ -270,14 +270,22 @@ def access_caller(credentials: Credentials, scope: str = "") -> Caller:
     """
     if credentials.token:
         token = _fresh_token(credentials.token)
-        if scope == ApiToken.Scope.WRITE_ALL and token.scope != scope:
-            raise PermissionDenied(f"This needs a token with the scope {scope}.")
+        _check_scope(token, scope)
         return token_caller(token, None)
     if credentials.staff is not None:
         return staff_caller(credentials.staff)
     if credentials.session_token:
         return anonymous_caller(credentials.session_token)
     raise AuthenticationRequired("This needs a token.")
+
+
+def _check_scope(token: TokenFacts, scope: str) -> None:
+    """Raises PermissionDenied. Reading needs no scope by name; erasing is no reading and no writing."""
+    erasing = ApiToken.Scope.ERASE_ALL
+    if scope in (ApiToken.Scope.WRITE_ALL, erasing) and token.scope != scope:
+        raise PermissionDenied(f"This needs a token with the scope {scope}.")
+    if token.scope == erasing != scope:
+        raise PermissionDenied("This token may erase users, and nothing else.")
 
 
 # --- sessions -------------------------------------------------------------------------------------------
