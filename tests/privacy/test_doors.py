@@ -123,7 +123,7 @@ def test_an_eraser_reads_and_writes_nothing(eraser: Client, coach: Mentor, talke
         f"sessions/{session.pk}/messages/",
         f"sessions/{session.pk}/context/",
     )
-    paths += ("exports/", "analytics/sessions/", "export-schedules/")
+    paths += ("exports/", "analytics/conversations/", "export-schedules/")
     assert {eraser.get(f"/api/v1/{path}").status_code for path in paths} == {403}
     payload = {"session_id": str(session.pk), "flow": {"name": "coach", "tenant": "demo"}, "prompt": "Hi"}
     reply = eraser.put(
