@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final
 
 import orjson
@@ -97,7 +98,7 @@ def is_secret(name: str) -> bool:
     words = [word.lower() for word in _WORDS.findall(name)]
     if not words:
         return False
-    pairs = set(zip(words, words[1:], strict=False))
+    pairs = set(pairwise(words))
     if _ANYWHERE & set(words) or _PAIRS & pairs:
         return True
     if any(one in _KEYS and two in ("key", "keys") for one, two in pairs):
@@ -106,7 +107,7 @@ def is_secret(name: str) -> bool:
 
 
 def _may_have(text: str) -> bool:
-    if _ESCAPED.search(text) or _CARD.search(text):
+    if ("\\u00" in text and _ESCAPED.search(text)) or _CARD.search(text):
         return True
     return _HINTS.search(text.lower()) is not None and any(map(is_secret, _NAMES.findall(text)))
 

@@ -86,7 +86,17 @@ class MentorAdmin(DeletedWhileUnused):
     fieldsets = (
         (None, {"fields": ("tenant", "name", "slug", "unique_id", "description", "is_active", "see_also")}),
         ("Prompts", {"fields": ("system_prompt", "greeting_method", "greeting_text", "starter_prompts")}),
-        ("Model", {"fields": ("model", "model_parameters", "history_window", "context_delivery")}),
+        ("Model", {"fields": ("model", "model_parameters", "history_window")}),
+        (
+            "Context before the model",
+            {
+                "fields": (
+                    *("context_delivery", "context_keys", "context_labels", "context_budget"),
+                    *("mark_verified", "allow_metadata_in_prompt"),
+                )
+            },
+        ),
+        ("Schema of the context", {"fields": ("context_schema", "schema_mode")}),
         ("Who may talk", {"fields": ("allow_anonymous", "anonymous_continuation", "allowed_origins")}),
         ("Frame", {"fields": ("show_context",)}),
         ("Storing", {"fields": ("keep_page_content", "version", "created_at", "updated_at")}),

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('chat', '0008_context_provenance'),
+        ('chat', '0009_context_policy'),
     ]
 
     operations = [
