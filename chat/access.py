@@ -199,7 +199,7 @@ def _fresh_mentor(tenant: str, name: str) -> MentorFacts | None:
     facts = MentorFacts(
         tenant_key=mentor.tenant.key,
         allowed_origins=tuple(mentor.allowed_origins),
-        plan=Plan.of(mentor),
+        plan=Plan.of(mentor, mentor.tenant.secrets),
         **{name: getattr(mentor, name) for name in shared},
     )
     _mentors.put((tenant, name), facts)

@@ -1,12 +1,11 @@
 """Passwords, keys and card numbers in a context: told by the names of keys, card numbers also by their digits.
 
 A tenant says whether they are kept, masked before anything is stored, or left out. Pure, and quick where there are
-none: an ordinary context is looked at once, as text.
+none: an ordinary context is looked at as text, and not taken apart.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from functools import lru_cache
 from itertools import pairwise
@@ -23,37 +22,24 @@ SHOWN: Final = 4
 # Of what is shorter than this nothing is shown: four of its characters would be too many.
 LONG_ENOUGH: Final = 9
 MOST_WARNINGS: Final = 20
+# How much may be seen of a key's values.
+NOTHING, THE_END, ALL = 0, 1, 2
 
-# A text with none of these has no key that is meant.
+# Chosen by people, and so short that the end gives much of it away.
+_CHOSEN: Final = {"password", "passwords", "passwd", "passphrase", "passcode", "pwd"}
+_CHOSEN_PAIRS: Final = {("pass", "word"), ("pass", "phrase"), ("pass", "code")}
+_CHOSEN_ENDS: Final = ("password", "passwd")
+_ANYWHERE: Final = {"ssn", "cvv", "cvc"}
+# Only as the last word of a name: token_count and secret_santa_day are let be.
+_LAST: Final = {"tokens", "secrets", "credential", "credentials", "authorization"}
+_LAST_ENDS: Final = ("token", "secret", "apikey", "privatekey", "secretkey", "accesskey")
+_KEYS: Final = {"api", "access", "private", "secret", "encryption", "signing", "master", "ssh"}
+_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+# A text with none of these has no name that is meant.
 _HINTS: Final = re.compile("pass|pwd|secret|token|key|ssn|social|cvv|cvc|credential|authorization")
+_NAMES: Final = re.compile(r'"([^"\\]*)":')
 # ASCII that is written as an escape: a name with one is not found in the text.
 _ESCAPED: Final = re.compile(r"\\u00[2-7]")
-_NAMES: Final = re.compile(r'"([^"\\]*)":')
-# Anywhere in a name; or as its last word, so that token_count and secret_santa_day are let be.
-_ANYWHERE: Final = {"password", "passwords", "passwd", "passphrase", "passcode", "pwd", "ssn", "cvv", "cvc"}
-_LAST: Final = {
-    "token",
-    "tokens",
-    "secret",
-    "secrets",
-    "credential",
-    "credentials",
-    "authorization",
-    "apikey",
-}
-_LAST_ENDS: Final = (
-    "token",
-    "secret",
-    "password",
-    "passwd",
-    "apikey",
-    "privatekey",
-    "secretkey",
-    "accesskey",
-)
-_KEYS: Final = {"api", "access", "private", "secret", "encryption", "signing", "master", "ssh"}
-_PAIRS: Final = {("social", "security"), ("pass", "word"), ("pass", "phrase"), ("pass", "code")}
-_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 # Digits in one run, or in the groups that are printed on cards.
 _CARD: Final = re.compile(
     # What stands before is asked after the first digit: so the search leaps from digit to digit.
@@ -78,10 +64,25 @@ def without_secrets(text: str, how: str) -> tuple[str, list[PayloadWarning]]:
     if how == KEEP or not _may_have(text):
         return text, []
     sweep = _Sweep(how == "refuse")
-    swept = sweep.members(strict_json.spelled(text), "/metadata")
+    swept = sweep.members(strict_json.spelled(text), "/metadata", ALL)
     if not sweep.warnings:
         return text, []
     return strict_json.spell(swept), sweep.warnings[:MOST_WARNINGS]
+
+
+@lru_cache(4096)
+def seen_of(name: str) -> int:
+    """How much may be seen of the values of a key of this name, in camelCase, in snake_case, or in words."""
+    words = [word.lower() for word in _WORDS.findall(name[: strict_json.MAX_POINTER_KEY])]
+    if not words:
+        return ALL
+    pairs, last = set(pairwise(words)), words[-1]
+    if _CHOSEN & set(words) or _CHOSEN_PAIRS & pairs or last.endswith(_CHOSEN_ENDS):
+        return NOTHING
+    key = any(one in _KEYS and two in ("key", "keys") for one, two in pairs)
+    if key or _ANYWHERE & set(words) or ("social", "security") in pairs:
+        return THE_END
+    return THE_END if last in _LAST or last.endswith(_LAST_ENDS) else ALL
 
 
 def is_card(digits: str) -> bool:
@@ -90,41 +91,18 @@ def is_card(digits: str) -> bool:
     return known and _luhn(digits)
 
 
-@lru_cache(4096)
-def is_secret(name: str) -> bool:
-    """Whether a key of this name is one whose values are secrets: in camelCase, snake_case, or words."""
-    if len(name) > strict_json.MAX_POINTER_KEY:
-        return False
-    words = [word.lower() for word in _WORDS.findall(name)]
-    if not words:
-        return False
-    pairs = set(pairwise(words))
-    if _ANYWHERE & set(words) or _PAIRS & pairs:
-        return True
-    if any(one in _KEYS and two in ("key", "keys") for one, two in pairs):
-        return True
-    return words[-1] in _LAST or words[-1].endswith(_LAST_ENDS)
-
-
-def _may_have(text: str) -> bool:
-    if ("\\u00" in text and _ESCAPED.search(text)) or _CARD.search(text):
-        return True
-    return _HINTS.search(text.lower()) is not None and any(map(is_secret, _NAMES.findall(text)))
-
-
 def _luhn(digits: str) -> bool:
     odd = sum(int(digit) for digit in digits[-1::-2])
     even = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
     return (odd + even) % 10 == 0
 
 
-def _masked(value: str) -> str:
-    return MASK + (value[-SHOWN:] if len(value) >= LONG_ENOUGH else "")
-
-
-def _is_masked(value: str) -> bool:
-    """What was read from here and is sent again."""
-    return value.startswith(MASK) and len(value) <= len(MASK) + SHOWN
+def _may_have(text: str) -> bool:
+    if _CARD.search(text) or ("\\u00" in text and _ESCAPED.search(text)):
+        return True
+    if not _HINTS.search(text.lower()):
+        return False
+    return any(seen_of(name) != ALL for name in _NAMES.findall(text))
 
 
 class _Sweep:
@@ -133,55 +111,63 @@ class _Sweep:
     def __init__(self, refuse: bool) -> None:
         self.refuse, self.warnings = refuse, list[PayloadWarning]()
 
-    def members(self, members: dict[str, Any], pointer: str, secret: bool = False) -> dict[str, Any]:
+    def members(self, members: dict[str, Any], pointer: str, seen: int) -> dict[str, Any]:
         swept: dict[str, Any] = {}
         for key, value in members.items():
             at = strict_json.step(pointer, key)
-            left, gone = self._value(value, at, secret or is_secret(key))
+            left, gone = self._value(value, at, min(seen, seen_of(key)))
             if not gone:
                 swept[key] = left
         return swept
 
-    def _value(self, value: Any, pointer: str, secret: bool) -> tuple[Any, bool]:
+    def _value(self, value: Any, pointer: str, seen: int) -> tuple[Any, bool]:
         """What is left of it; or that it goes."""
         if isinstance(value, dict):
-            return self.members(value, pointer, secret), False
+            return self.members(value, pointer, seen), False
         if isinstance(value, list):
-            items = [self._value(item, f"{pointer}/{n}", secret) for n, item in enumerate(value)]
+            items = [self._value(item, f"{pointer}/{at}", seen) for at, item in enumerate(value)]
+            # An item that goes leaves its place: the others keep theirs.
             return [None if gone else left for left, gone in items], False
         text = _text_of(value)
-        if text is None or _is_masked(text):
-            return value, False
-        left = _masked(text) if secret and text else _without_cards(text)
+        left = text if not text or _is_masked(text) else _guarded(text, seen)
         if left == text:
             return value, False
-        self.warnings.append(_refused(pointer) if self.refuse else _kept_masked(pointer))
+        self.warnings.append(_left_out(pointer) if self.refuse else _masked(pointer))
         return left, self.refuse
 
 
 def _text_of(value: Any) -> str | None:
-    """Of text and numbers; flags and null are no secrets."""
-    if isinstance(value, str):
-        return value
+    """Of text and numbers, as they were spelled; flags and null are no secrets."""
     if isinstance(value, orjson.Fragment):
-        return json.dumps(json.loads(strict_json.spell(value)))
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        return strict_json.spell(value)
+    return value if isinstance(value, str) else None
 
 
-def _without_cards(text: str) -> str:
-    return _CARD.sub(_card_or_not, text)
+def _guarded(text: str, seen: int) -> str:
+    if seen == ALL:
+        return _CARD.sub(_card_or_not, text)
+    return _end_of(text) if seen == THE_END else MASK
 
 
 def _card_or_not(found: re.Match[str]) -> str:
     digits = re.sub("[ -]", "", found[0])
-    return _masked(digits) if is_card(digits) else found[0]
+    return _end_of(digits) if is_card(digits) else found[0]
 
 
-def _kept_masked(pointer: str) -> PayloadWarning:
-    message = "This looks like a secret: only its end was kept, if that."
+def _end_of(text: str) -> str:
+    return MASK + (text[-SHOWN:] if len(text) >= LONG_ENOUGH else "")
+
+
+def _is_masked(text: str) -> bool:
+    """What was read from here and is sent again."""
+    return text.startswith(MASK) and len(text) <= len(MASK) + SHOWN
+
+
+def _masked(pointer: str) -> PayloadWarning:
+    message = "This looks like a secret: no more than its end is stored."
     return {"code": "secret_masked", "pointer": pointer, "message": message}
 
 
-def _refused(pointer: str) -> PayloadWarning:
-    message = "This looks like a secret: it was left out of the context."
+def _left_out(pointer: str) -> PayloadWarning:
+    message = "This looks like a secret: it is left out of the context."
     return {"code": "secret_refused", "pointer": pointer, "message": message}
