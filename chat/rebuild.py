@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from . import client_context, prompts, shapes, transcripts
+from . import client_context, prompts, shapes, strict_json, transcripts
 from .delivery import Delivered, Plan, deliver
 from .errors import NotFound
 from .llm import ModelRequest, request_body
@@ -60,7 +60,9 @@ def is_whole(answer: ChatMessageHistory) -> bool:
     )
     kept = asked.extra.page_content or not asked.extra.page_content_length
     said = all(words is not None for _, words in _history(asked, version))
-    return bool(kept) and said and asked.deleted_at is None
+    context = client_context.in_force(answer.session_id, answer.extra.context_version)
+    known = prompts.REMOVED not in strict_json.spelled(context.text).values()
+    return bool(kept) and said and known and asked.deleted_at is None
 
 
 def debug_of(message: ChatMessageHistory) -> dict[str, Any]:

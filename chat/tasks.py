@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from celery import shared_task
 
-from . import contexts, leases, refusals, retention, rollups
+from . import contexts, lapses, leases, refusals, retention, rollups
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +26,15 @@ def retain() -> int:
     if removed:
         log.info("retention_removed", **removed)
     return removed["sessions"]
+
+
+@shared_task(ignore_result=True)
+def lapse() -> int:
+    """Take out values that their mentor's schema keeps no longer; sent every half an hour by the beat."""
+    gone = lapses.lapse()
+    if gone:
+        log.info("values_removed", **gone)
+    return gone["context_versions"]
 
 
 @shared_task(ignore_result=True)

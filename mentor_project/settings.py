@@ -273,6 +273,7 @@ CELERY_BEAT_SCHEDULE = {
     "open-windows": {"task": "exports.tasks.open_windows", "schedule": 60.0, "options": {"expires": 60.0}},
     "erase": {"task": "exports.tasks.sweep_erasures", "schedule": 30.0, "options": {"expires": 30.0}},
     "retain": {"task": "chat.tasks.retain", "schedule": 300.0, "options": {"expires": 300.0}},
+    "lapse": {"task": "chat.tasks.lapse", "schedule": 1800.0, "options": {"expires": 1800.0}},
     "roll-up": {"task": "chat.tasks.roll_up", "schedule": 60.0, "options": {"expires": 60.0}},
 }
 
