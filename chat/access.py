@@ -284,11 +284,10 @@ def access_caller(credentials: Credentials, scope: str = "") -> Caller:
 
 
 def _check_scope(token: TokenFacts, scope: str) -> None:
-    """Raises PermissionDenied. Reading needs no scope by name; erasing is no reading and no writing."""
-    erasing = ApiToken.Scope.ERASE_ALL
-    if scope in (ApiToken.Scope.WRITE_ALL, erasing) and token.scope != scope:
+    """Raises PermissionDenied. Reading needs no scope by name."""
+    if scope and token.scope != scope:
         raise PermissionDenied(f"This needs a token with the scope {scope}.")
-    if token.scope == erasing != scope:
+    if token.scope == ApiToken.Scope.ERASE_ALL != scope:
         raise PermissionDenied("This token may erase users, and nothing else.")
 
 

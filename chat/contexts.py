@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from . import access, cache, client_context, limits, messages, news, strict_json
+from . import access, cache, client_context, limits, messages, news, signatures, strict_json
 from .access import Caller, Grant
 from .client_context import Decision, InForce
 from .errors import FlowMismatch, IdempotencyMismatch, InvalidContext, NotFound, RateLimited
@@ -44,7 +44,7 @@ class Sender:
 class Write:
     """What is asked for: what becomes of the context in force, and how to know it again.
 
-    `key` is an Idempotency-Key ("": none), `digest` of all that was sent with it.
+    `key` is an Idempotency-Key ("": none), `digest` of all that was sent with it; `token` is a signed one.
     """
 
     method: str
@@ -52,6 +52,7 @@ class Write:
     conditions: Conditions = field(default_factory=Conditions)
     key: str = ""
     digest: str = ""
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,7 @@ def _write(session: Session, asked: Write, sender: Sender, *, created: bool) -> 
 
 def _decide(session: Session, asked: Write, sender: Sender) -> Decision:
     now = client_context.in_force(session.pk, session.context_version)
+    signed = signatures.accept(asked.token, _place(session)) if asked.token else None
     caller, mentor = sender.caller, session.mentor
     return client_context.decide_change(
         now,
@@ -175,7 +177,14 @@ def _decide(session: Session, asked: Write, sender: Sender) -> Decision:
         verified=caller.verified,
         policy=policy_of(mentor.context_schema, mentor.schema_mode, session.tenant.secrets),
         operator=caller.kind == "staff",
+        signed=signed,
     )
+
+
+def _place(session: Session) -> signatures.Place:
+    mentor = session.mentor
+    names = signatures.audience(mentor.unique_id, mentor.tenant.key, mentor.slug)
+    return signatures.Place(session.pk, session.tenant_id, names, session.user_id)
 
 
 def _check_rate(session: Session) -> None:

@@ -25,7 +25,7 @@ FLOORS = [
         "rollups",
     }
     | {"transcripts", "shapes", "removals", "refusals", "messages", "message_pages", "happened"}
-    | {"contexts", "erasing", "retention", "lapses"},
+    | {"contexts", "signatures", "erasing", "retention", "lapses"},
     {"feeds", "tallies", "live", "following", "runner", "rebuild", "responding", "watching"},
     {
         *(

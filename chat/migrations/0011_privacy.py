@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('chat', '0009_context_policy'),
+        ('chat', '0010_signed_contexts'),
     ]
 
     operations = [

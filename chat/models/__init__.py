@@ -5,6 +5,7 @@ from .messages import ChatMessageHistory, ChatMessageHistoryExtra, MessageDebug
 from .refusals import Refusal
 from .rollups import Rollup, RollupDay, RollupMark
 from .sessions import KeptWrite, Session, SessionContextVersion
+from .signing import SigningKey, UsedToken
 from .tenants import ApiToken, Mentor, MentorVersion, Tenant
 
 __all__ = [
@@ -22,5 +23,7 @@ __all__ = [
     "RollupMark",
     "Session",
     "SessionContextVersion",
+    "SigningKey",
     "Tenant",
+    "UsedToken",
 ]
