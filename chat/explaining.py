@@ -59,6 +59,11 @@ class Known:
     kept_out: KeptOut | None = None
 
     @property
+    def signed(self) -> bool:
+        """Whether a signed token vouches for it, whoever carried that."""
+        return self.verified and self.origin.version.token_id is None
+
+    @property
     def shown(self) -> bool:
         """Whether the model was shown it."""
         return not self.left_out or (self.named and self.left_out in (NOT_LISTED, OVER_BUDGET))

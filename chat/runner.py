@@ -19,7 +19,15 @@ from . import access, leases, limits, llm, openings, prompts, refusals, telemetr
 from .cache import store
 from .database import in_database
 from .delivery import Delivered
-from .errors import ChatError, Draining, LeaseLost, ModelError, SchemaViolation, Unavailable
+from .errors import (
+    ChatError,
+    Draining,
+    LeaseLost,
+    ModelError,
+    SchemaViolation,
+    TokenInvalid,
+    Unavailable,
+)
 from .following import follow_turn
 from .live import LiveTurn, Process, process
 from .message_metadata import Attached
@@ -65,7 +73,7 @@ class LLMRunner:
         await here.start()
         try:
             begun = await self._begin(here, cached_context)
-        except SchemaViolation as error:
+        except (SchemaViolation, TokenInvalid) as error:
             self._count(here, refusals.of_error(error))
             raise
         if isinstance(begun, openings.SentBefore):

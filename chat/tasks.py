@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from celery import shared_task
 
-from . import contexts, leases, refusals, rollups
+from . import contexts, leases, refusals, rollups, signatures
 
 log = structlog.get_logger(__name__)
 
@@ -21,11 +21,14 @@ def reap_turns() -> int:
 
 @shared_task(ignore_result=True)
 def roll_up() -> int:
-    """Count past days ahead, and forget refusals and kept writes that are past their time; sent every minute."""
+    """Count past days ahead, and forget refusals, kept writes and used tokens that are past their time; sent every
+    minute."""
     if forgotten := refusals.forget():
         log.info("refusals_forgotten", count=forgotten)
     if forgotten := contexts.forget_writes():
         log.info("kept_writes_forgotten", count=forgotten)
+    if forgotten := signatures.forget():
+        log.info("used_tokens_forgotten", count=forgotten)
     counted = rollups.roll_up()
     if counted:
         log.info("days_counted", count=counted)

@@ -327,7 +327,7 @@ def test_the_command_says_what_it_did(tmp_path: Path) -> None:
 def test_the_example_of_the_documentation_can_be_applied(settings: Any) -> None:
     example = settings.BASE_DIR / "docs/examples/tenants.json"
     outcome = configuration.apply(example.read_bytes(), environ={"ACME_SITE_TOKEN": SECRET})
-    assert [change.sign for change in outcome.changes] == ["+"] * 5
+    assert [change.sign for change in outcome.changes] == ["+"] * 6
     assert list(outcome.secrets) == ["acme/reporting"]
 
 

@@ -25,7 +25,7 @@ FLOORS = [
         "rollups",
     }
     | {"transcripts", "shapes", "removals", "refusals", "messages", "message_pages", "happened"}
-    | {"contexts", "provenance", "visibility"},
+    | {"contexts", "provenance", "visibility", "signatures"},
     {"feeds", "tallies", "live", "following", "runner", "rebuild", "responding", "watching"}
     | {"explaining", "previewing"},
     {

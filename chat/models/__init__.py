@@ -4,6 +4,7 @@ from .messages import ChatMessageHistory, ChatMessageHistoryExtra, MessageDebug
 from .refusals import Refusal
 from .rollups import Rollup, RollupDay, RollupMark
 from .sessions import KeptWrite, Session, SessionContextVersion
+from .signing import SigningKey, UsedToken
 from .tenants import ApiToken, Mentor, MentorVersion, Tenant
 
 __all__ = [
@@ -20,5 +21,7 @@ __all__ = [
     "RollupMark",
     "Session",
     "SessionContextVersion",
+    "SigningKey",
     "Tenant",
+    "UsedToken",
 ]

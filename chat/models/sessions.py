@@ -29,6 +29,8 @@ class Session(models.Model):
     context_digest = models.CharField(max_length=32, blank=True, editable=False)
     # What include_metadata_in_prompt made of the mentor's way to deliver it; empty: nothing.
     delivery = models.CharField(max_length=20, blank=True, db_default="", editable=False)
+    # The `iat` of the newest signed token that was used here: an older one comes too late.
+    signed_at = models.FloatField(null=True, editable=False)
     next_sequence = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)

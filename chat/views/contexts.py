@@ -67,7 +67,7 @@ class SessionContext(FromAnywhere):
         query.finish()
         grant = _grant(request, flow, user) if flow else None
         text = "\0".join([sent.source, *((flow.tenant, flow.name, user) if flow else ())])
-        return _written(request, session_id, lambda now: change, text, grant)
+        return _written(request, session_id, lambda now: change, text, grant, body.metadata_token)
 
     @described.patch_context
     def patch(self, request: Request, session_id: str) -> Response:
@@ -207,10 +207,11 @@ def _written(
     change: Callable[[InForce], Change],
     text: str,
     grant: Grant | None = None,
+    token: str | None = None,
 ) -> Response:
     key, caller = uuid_of(session_id), grant.caller if grant else _writer(request, session_id)
     sender = Sender(caller, DOOR, writes.address_class(request.META.get("REMOTE_ADDR", "")))
-    asked = _write(request, change, caller, text)
+    asked = _write(request, change, caller, text, token)
     begins = functools.partial(contexts.begin, grant=grant) if grant else contexts.write
     written = begins(key, asked=asked, sender=sender)
     return _told(key, caller, written, list(grant.warnings) if grant else [])
@@ -223,11 +224,13 @@ def _writer(request: Request, session_id: str) -> Caller:
     return caller
 
 
-def _write(request: Request, change: Callable[[InForce], Change], caller: Caller, text: str) -> Write:
+def _write(
+    request: Request, change: Callable[[InForce], Change], caller: Caller, text: str, token: str | None
+) -> Write:
     method, kind = request.method or "", request.content_type or ""
     digest = writes.digest_of(caller.label, kind, text)
     idempotency_key = writes.check_key(request.headers.get("Idempotency-Key"))
-    return Write(method, change, _conditions(request), idempotency_key, digest)
+    return Write(method, change, _conditions(request), idempotency_key, digest, token)
 
 
 def _told(session_id: UUID, caller: Caller, written: Written, warnings: list[Any]) -> Response:
