@@ -14,6 +14,7 @@ from .errors import Detail, SchemaViolation
 from .payloads import PayloadWarning
 from .policies import MASK, Policy, masked
 from .schemas import MOST_FAULTS, Fault
+from .secret_keys import without_secrets
 from .strict_json import same, spell, spelled, step
 
 Warnings = list[PayloadWarning]
@@ -38,7 +39,8 @@ def admitted(
     """
     if not policy.judges and not policy.view("operator"):
         return sent, []
-    now, new, told = spelled(in_force), spelled(sent), Warnings()
+    sent, told = without_secrets(sent, policy.secrets)
+    now, new = spelled(in_force), spelled(sent)
     before = dict(new)
     _unmask(new, now, policy)
     if not verified:

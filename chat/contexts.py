@@ -156,7 +156,10 @@ def _new(session_id: UUID, grant: Grant) -> statements.Params:
 
 def _locked(session_id: UUID) -> Session:
     found = (
-        Session.objects.select_for_update(of=("self",)).select_related("mentor").filter(pk=session_id).first()
+        Session.objects.select_for_update(of=("self",))
+        .select_related("mentor", "tenant")
+        .filter(pk=session_id)
+        .first()
     )
     if found is None:
         raise NotFound()
@@ -212,7 +215,7 @@ def _decide(session: Session, asked: Write, sender: Sender) -> Decision:
         now,
         asked.change(now),
         verified=caller.verified,
-        policy=policy_of(mentor.context_schema, mentor.schema_mode),
+        policy=policy_of(mentor.context_schema, mentor.schema_mode, session.tenant.secrets),
         operator=caller.kind == "staff",
         signed=signed,
     )

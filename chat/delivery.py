@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from . import prompts
 from .policies import NONE, Policy, policy_of
+from .secret_keys import KEEP
 from .strict_json import spelled
 
 OFF, SYSTEM_PROMPT, USER_BLOCK = "off", "system_prompt", "user_block"
@@ -43,9 +44,10 @@ class Plan:
     mark_verified: bool = False
 
     @classmethod
-    def of(cls, prompting: Prompting) -> Plan:
+    def of(cls, prompting: Prompting, secrets: str = KEEP) -> Plan:
+        """`secrets` are what the mentor's tenant says of them: it matters to a write, and to no prompt."""
         return cls(
-            policy_of(prompting.context_schema, prompting.schema_mode),
+            policy_of(prompting.context_schema, prompting.schema_mode, secrets),
             tuple(prompting.context_keys),
             prompting.context_labels,
             prompting.context_budget,

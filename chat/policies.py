@@ -11,7 +11,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final, Literal
@@ -20,6 +20,7 @@ from . import schemas
 from .errors import Detail
 from .placeholders import as_text
 from .schemas import Fault, InvalidSchema, Place, Schema
+from .secret_keys import KEEP
 from .strict_json import spell, spelled
 
 Reader = Literal["model", "operator", "export", "webhook", "user"]
@@ -74,6 +75,8 @@ class Policy:
     masked_when_stored: frozenset[str] = frozenset()
     retention: Mapping[str, timedelta] = field(default_factory=lambda: MappingProxyType({}))
     views: Mapping[str, View] = field(default_factory=lambda: MappingProxyType({}))
+    # Of the mentor's tenant: what becomes of values that look like secrets.
+    secrets: str = KEEP
 
     def view(self, reader: Reader) -> View:
         return self.views.get(reader, EVERYTHING)
@@ -81,7 +84,14 @@ class Policy:
     @property
     def judges(self) -> bool:
         """Whether a write may come to anything else than its sender wrote."""
-        return bool(self.schema or self.verified_only or self.locked or self.masked_when_stored)
+        return (
+            bool(self.schema or self.verified_only or self.locked or self.masked_when_stored) or self.guards
+        )
+
+    @property
+    def guards(self) -> bool:
+        """Whether secrets are not simply kept."""
+        return self.secrets != KEEP
 
     def faults(self, context: Any) -> list[Fault]:
         return self.schema.faults(context) if self.schema else []
@@ -96,9 +106,16 @@ def masked(value: Any) -> str:
     return MASK + text[-4:] if len(text) >= LONG_ENOUGH else MASK
 
 
-def policy_of(schema: str, mode: str) -> Policy:
-    """The policy of a schema's text that was checked; "" has none."""
+def policy_of(schema: str, mode: str, secrets: str = KEEP) -> Policy:
+    """The policy of a schema's text that was checked ("" has none), with what the tenant says of secrets."""
+    if secrets != KEEP:
+        return _guarded(schema, mode, secrets)
     return _policy(schema, mode) if schema.strip() else NONE
+
+
+@functools.lru_cache(maxsize=512)
+def _guarded(schema: str, mode: str, secrets: str) -> Policy:
+    return replace(policy_of(schema, mode), secrets=secrets)
 
 
 @functools.lru_cache(maxsize=512)

@@ -133,7 +133,7 @@ class Answer:
 def preview(session: Session, wish: Wish, caller: Caller) -> Preview:
     """Raises NotFound for a message that is not this session's, and what the context law refuses."""
     scene = _scene_then(session, wish.message_id) if wish.message_id else _scene_now(session)
-    decision = _decide(scene, wish, caller)
+    decision = _decide(scene, wish, caller, session.tenant.secrets)
     view = view_of(caller, scene.prompting, session.mentor)
     how, context = _delivery(scene, wish), decision.context
     concealed = concealed_by(view, scene.prompting)
@@ -150,9 +150,10 @@ def preview(session: Session, wish: Wish, caller: Caller) -> Preview:
     )
 
 
-def _decide(scene: Scene, wish: Wish, caller: Caller) -> Decision:
+def _decide(scene: Scene, wish: Wish, caller: Caller, secrets: str) -> Decision:
+    """By the schema of the scene, and by what the tenant says of secrets today."""
     verified = caller.verified if wish.verified is None else wish.verified
-    policy = policy_of(scene.prompting.context_schema, scene.prompting.schema_mode)
+    policy = policy_of(scene.prompting.context_schema, scene.prompting.schema_mode, secrets)
     operator = caller.kind == "staff" and not verified
     return client_context.decide(
         scene.now, wish.metadata_text, verified=verified, policy=policy, operator=operator

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from . import client_context, prompts, shapes, transcripts
+from . import client_context, prompts, shapes, strict_json, transcripts
 from .access import Caller
 from .delivery import HIDDEN, OFF, Delivered, Plan, deliver
 from .errors import NotFound
@@ -64,7 +64,10 @@ def is_whole(answer: ChatMessageHistory, concealed: Collection[str] = ()) -> boo
     asked, version = question_of(answer), prompting_of(answer)
     kept = asked.extra.page_content or not asked.extra.page_content_length
     said = all(words is not None for _, words in history_of(asked, version))
-    return bool(kept) and said and asked.deleted_at is None and not _conceals(answer, concealed)
+    context = client_context.in_force(answer.session_id, answer.extra.context_version)
+    known = prompts.REMOVED not in strict_json.spelled(context.text).values()
+    there = bool(kept) and said and known and asked.deleted_at is None
+    return there and not _conceals(answer, concealed)
 
 
 def _conceals(answer: ChatMessageHistory, concealed: Collection[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from celery import shared_task
 
-from . import contexts, leases, refusals, rollups, signatures
+from . import contexts, lapses, leases, refusals, retention, rollups, signatures
 
 log = structlog.get_logger(__name__)
 
@@ -17,6 +17,24 @@ def reap_turns() -> int:
     if reaped:
         log.info("turns_reaped", count=reaped)
     return reaped
+
+
+@shared_task(ignore_result=True)
+def retain() -> int:
+    """Remove what tenants keep no longer; sent every five minutes by the beat."""
+    removed = retention.retain()
+    if removed:
+        log.info("retention_removed", **removed)
+    return removed["sessions"]
+
+
+@shared_task(ignore_result=True)
+def lapse() -> int:
+    """Take out values that their mentor's schema keeps no longer; sent every half an hour by the beat."""
+    gone = lapses.lapse()
+    if gone:
+        log.info("values_removed", **gone)
+    return gone["context_versions"]
 
 
 @shared_task(ignore_result=True)

@@ -21,7 +21,9 @@ DOORS: Final = {
     "rest": "by the API",
     "quickchat": "at Quickchat's path",
     "import": "by an import",
+    "retention": "when the time of another value was over",
 }
+NAMED: Final = {"anonymous": "a visitor's page", "retention": "retention"}
 ADDRESSES: Final = {
     "loopback": "from the same machine",
     "private": "from a private network",
@@ -79,4 +81,4 @@ def _author(version: SessionContextVersion, tokens: Mapping[int, str]) -> tuple[
         return "the tenant's server, token", tokens.get(version.token_id or 0, name)
     if kind == "staff" and name:
         return "staff", name
-    return ("a visitor's page", "") if kind == "anonymous" else ("", version.author)
+    return (NAMED[kind], "") if kind in NAMED else ("", version.author)

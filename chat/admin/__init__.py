@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from ..models import ApiToken, ChatMessageHistory, Mentor, Refusal, Session, SigningKey, Tenant
+from ..models import ApiToken, ChatMessageHistory, Erasure, Mentor, Refusal, Session, SigningKey, Tenant
+from .erasures import ErasureAdmin
 from .messages import MessageAdmin
 from .refusals import RefusalAdmin
 from .sessions import SessionAdmin
@@ -27,3 +28,4 @@ admin.site.register(SigningKey, SigningKeyAdmin)
 admin.site.register(Session, SessionAdmin)
 admin.site.register(ChatMessageHistory, MessageAdmin)
 admin.site.register(Refusal, RefusalAdmin)
+admin.site.register(Erasure, ErasureAdmin)

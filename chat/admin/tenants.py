@@ -44,7 +44,17 @@ class TenantAdmin(DeletedWhileUnused):
     list_display = ("key", "name", "time_zone", "created_at")
     search_fields = ("key", "name")
     autocomplete_fields = ("members",)
-    fields = ("key", "name", "time_zone", "pinned_keys", "members", "see_also", "created_at")
+    fields = (
+        "key",
+        "name",
+        "time_zone",
+        "pinned_keys",
+        "retention_days",
+        "secrets",
+        "members",
+        "see_also",
+        "created_at",
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A member of staff would not see the tenant that they had made."""

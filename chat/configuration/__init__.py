@@ -58,7 +58,7 @@ def apply(text: bytes | str, *, environ: Mapping[str, str], check: bool = False)
 
 
 def _apply_tenant(spec: TenantSpec, environ: Mapping[str, str], outcome: Outcome) -> None:
-    given = spec.model_dump(include={"name", "time_zone", "pinned_keys"}, exclude_unset=True)
+    given = spec.model_dump(exclude={"key", "mentors", "tokens", "signing_keys"}, exclude_unset=True)
     tenant = Tenant.objects.select_for_update().filter(key=spec.key).first()
     tenant = tenant or Tenant(key=spec.key, name=spec.key)
     outcome.changes.append(_store(tenant, given, f"tenant {spec.key}"))

@@ -1,8 +1,9 @@
 """The document of a configuration: its shape, and every mistake in it at once, each with its JSON pointer.
 
-{"tenants": [{"key", "name"?, "time_zone"?, "pinned_keys"?, "mentors"?: [{"slug", any field of a mentor}],
-"tokens"?: [{"name", "scope", "mentor"?, "expires_at"?, "secret_env"? | "sha256"?}], "signing_keys"?: [{"kid",
-"public_key"? | "secret_env"?, "revoked"?}]}]}.
+{"tenants": [{"key", "name"?, "time_zone"?, "pinned_keys"?, "retention_days"?, "secrets"?,
+"mentors"?: [{"slug", any field of a mentor}],
+"tokens"?: [{"name", "scope", "mentor"?, "expires_at"?, "secret_env"? | "sha256"?}],
+"signing_keys"?: [{"kid", "public_key"? | "secret_env"?, "revoked"?}]}]}.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class MentorSpec(_Spec):
 
 class TokenSpec(_Spec):
     name: Name
-    scope: Literal["read_all", "write_all"]
+    scope: Literal["read_all", "write_all", "erase_all"]
     mentor: Slug | None = None
     expires_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
     secret_env: Annotated[str, Field(min_length=1)] | None = None
@@ -128,6 +129,8 @@ class TenantSpec(_Spec):
         Field(max_length=MOST_PINNED_KEYS),
         AfterValidator(_each_once),
     ] = []
+    retention_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
+    secrets: Literal["keep", "mask", "refuse"] = "keep"
     mentors: list[MentorSpec] = []
     tokens: list[TokenSpec] = []
     signing_keys: list[SigningKeySpec] = []

@@ -1,5 +1,6 @@
 """The records of the chat, split by noun."""
 
+from .erasures import Erasure
 from .messages import ChatMessageHistory, ChatMessageHistoryExtra, MessageDebug
 from .refusals import Refusal
 from .rollups import Rollup, RollupDay, RollupMark
@@ -11,6 +12,7 @@ __all__ = [
     "ApiToken",
     "ChatMessageHistory",
     "ChatMessageHistoryExtra",
+    "Erasure",
     "KeptWrite",
     "Mentor",
     "MentorVersion",
