@@ -59,6 +59,11 @@ class Known:
     kept_out: KeptOut | None = None
 
     @property
+    def signed_by(self) -> str | None:
+        """The key of the token that vouches for it, whoever carried that."""
+        return self.origin.version.signed_by if self.verified else None
+
+    @property
     def shown(self) -> bool:
         """Whether the model was shown it."""
         return not self.left_out or (self.named and self.left_out in (NOT_LISTED, OVER_BUDGET))

@@ -151,6 +151,7 @@ def preview(session: Session, wish: Wish, caller: Caller) -> Preview:
 
 
 def _decide(scene: Scene, wish: Wish, caller: Caller, secrets: str) -> Decision:
+    """By the schema of the scene, and by what the tenant says of secrets today."""
     verified = caller.verified if wish.verified is None else wish.verified
     policy = policy_of(scene.prompting.context_schema, scene.prompting.schema_mode, secrets)
     operator = caller.kind == "staff" and not verified

@@ -21,7 +21,9 @@ DOORS: Final = {
     "rest": "by the API",
     "quickchat": "at Quickchat's path",
     "import": "by an import",
+    "retention": "when the time of another value was over",
 }
+NAMED: Final = {"anonymous": "a visitor's page", "retention": "retention"}
 ADDRESSES: Final = {
     "loopback": "from the same machine",
     "private": "from a private network",
@@ -42,6 +44,7 @@ class Came:
     message: int
     place_of_message: str
     at: Time
+    signed_by: str = ""
 
 
 def came(
@@ -59,6 +62,7 @@ def came(
         message,
         place(version.session_id, message) if message else "",
         time_of(version.created_at, zone),
+        version.signed_by or "",
     )
 
 
@@ -75,10 +79,8 @@ def place(session_id: UUID, sequence: int) -> str:
 def _author(version: SessionContextVersion, tokens: Mapping[int, str]) -> tuple[str, str]:
     """Of which kind, and its name."""
     kind, _, name = version.author.partition(":")
-    if version.signed_by and kind != "token":
-        return "the tenant's back end, signed by", version.signed_by
     if kind == "token":
         return "the tenant's server, token", tokens.get(version.token_id or 0, name)
     if kind == "staff" and name:
         return "staff", name
-    return ("a visitor's page", "") if kind == "anonymous" else ("", version.author)
+    return (NAMED[kind], "") if kind in NAMED else ("", version.author)

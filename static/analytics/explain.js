@@ -4,6 +4,10 @@ import { h } from '../chat/dom.js';
 import { hunks, lines, within } from './compare.js';
 
 const AROUND = 2, LONG = 8;
+const WORDS = {
+  verified_key_kept: 'Kept out', verified_only: 'Kept out', locked_key_kept: 'Kept out',
+  value_masked: 'Masked', key_stripped: 'Taken out', schema_violation: 'Not allowed', page_content_cut: 'Cut',
+};
 const form = document.getElementById('what-if');
 const compared = document.getElementById('compared');
 const said = document.getElementById('what-if-said');
@@ -123,7 +127,7 @@ function outcome(one, side) {
   }
   const out = Object.entries(one.left_out);
   return h('div', { class: 'cell' }, head, h('ul', {},
-    one.context.warnings.map(({ pointer, message }) => h('li', { class: 'warned' }, h('b', {}, 'Kept out '), h('code', {}, pointer), ' ', message)),
+    one.context.warnings.map(({ code, pointer, message }) => h('li', { class: 'warned' }, h('b', {}, `${WORDS[code] ?? 'Note'} `), h('code', {}, pointer), ' ', message)),
     out.map(([key, reason]) => h('li', {}, h('b', {}, 'Left out '), h('code', {}, key), ` ${reason.replaceAll('_', ' ')}`))));
 }
 

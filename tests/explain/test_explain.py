@@ -16,6 +16,7 @@ from ..clients import Socket, fetch
 from ..expecting import AN_ID, problem
 from ..model_server import ModelServer
 from ..reading.conftest import A_TIME
+from ..signed.signing import BackEnd
 from .conftest import ENTERPRISE, FREE, Ask, bearer, cookies_of, keys
 
 Put = Callable[..., None]
@@ -106,6 +107,26 @@ def test_a_claim_that_is_not_signed_is_kept_out_and_it_is_told_why(
     assert (plan["value"], plan["verified"], plan["shown"]) == ("free", True, True)
     assert (plan["origin"]["author"], plan["origin"]["token_name"]) == ("token:backend", "backend")
     assert plan["kept_out"] == {"at": A_TIME, "door": "websocket"}
+
+
+def test_a_claim_against_what_was_signed_is_kept_out_and_it_is_told_why(
+    page: Socket, coach: Mentor, explain: Ask, model: ModelServer, written: Callable[[], None]
+) -> None:
+    signed = BackEnd(coach.tenant, coach, "EdDSA").sign(FREE)
+    first = page.say("Hello?", metadata={"page": "home"}, metadata_token=signed)
+    said = page.say("What may I do?", metadata=ENTERPRISE)
+    assert b"plan: free" in model.received[-1] and b"enterprise" not in model.received[-1]
+    written()
+    told = keys(explain(said.generation_id)[1])
+    plan, where = told["plan"], told["plan"]["origin"]
+    assert (plan["value"], plan["verified"], plan["kept_out"]) == (
+        "free",
+        True,
+        {"at": A_TIME, "door": "websocket"},
+    )
+    assert (where["version"], where["author"], where["signed_by"]) == (1, "anonymous", "k1")
+    assert where["message_id"] == first.start["user_message_id"]
+    assert (told["page"]["origin"]["version"], told["page"]["origin"]["signed_by"]) == (2, None)
 
 
 def test_another_sessions_claim_is_not_this_ones(

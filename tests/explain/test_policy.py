@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import html
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
-from chat.models import Mentor
+from chat import lapses
+from chat.models import Mentor, Session, SessionContextVersion
 
 from ..clients import Reply, Socket
 from ..expecting import problem
@@ -183,3 +186,40 @@ def test_a_sessions_own_choice_counts(alice: Socket, preview: Ask, model: ModelS
 
 def test_a_token_reads_with_its_own_headers(said: Reply, explain: Ask, reader: str) -> None:
     assert explain(said.generation_id, bearer(reader))[1]["complete"] is True
+
+
+# --- what is not kept
+
+
+def test_a_value_whose_time_is_over_is_told_as_removed(
+    coach: Mentor, alice: Socket, explain: Ask, preview: Ask
+) -> None:
+    coach.context_schema = json.dumps({"properties": {"diagnosis": {"x-retention": "P30D"}}})
+    coach.save()
+    said = alice.say("Hello?", metadata={"diagnosis": CANARY, "n": 1})
+    then = timezone.now() - timedelta(days=31)
+    Session.objects.update(created_at=then)
+    SessionContextVersion.objects.update(created_at=then)
+    lapses.lapse()
+    told = explain(said.generation_id)[1]
+    assert CANARY not in json.dumps(told)
+    assert {key: one["value"] for key, one in keys(told).items()} == {"diagnosis": "[removed]", "n": 1}
+    assert (told["context_version"], told["complete"]) == (1, False)
+    assert CANARY not in json.dumps(preview(alice.session_id, {"message_id": said.generation_id})[1])
+    later = keys(explain(alice.say("And now?").generation_id)[1])
+    assert {key: one["origin"]["version"] for key, one in later.items()} == {"n": 1}
+
+
+@pytest.mark.parametrize(("how", "left"), [("mask", {"password", "n"}), ("refuse", {"n"})])
+def test_a_preview_takes_secrets_as_the_tenant_does(
+    coach: Mentor, alice: Socket, preview: Ask, how: str, left: set[str]
+) -> None:
+    alice.say("Hello?")
+    coach.tenant.secrets = how
+    coach.tenant.save()
+    sent = {"password": CANARY, "n": 1}
+    told = preview(alice.session_id, {"metadata": sent})[1]
+    start = alice.say("And now?", metadata=sent).start
+    assert set(told["context"]["client_context"]) == left
+    assert CANARY not in json.dumps(told)
+    assert told["context"]["warnings"] == start["context"]["warnings"] != []
