@@ -76,6 +76,8 @@ class Credentials:
     host: str = ""
     has_cookies: bool = False
     staff: User | None = None
+    # Of what kind the client's address is: it proves nothing, and is kept beside what the request writes.
+    address_class: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,22 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from . import access, cache, client_context, limits, messages, news, signatures, strict_json
+from . import access, cache, client_context, limits, messages, news, refusals, signatures, strict_json
 from .access import Caller, Grant
 from .client_context import Decision, InForce
-from .errors import FlowMismatch, IdempotencyMismatch, InvalidContext, NotFound, RateLimited
+from .errors import (
+    FlowMismatch,
+    IdempotencyMismatch,
+    InvalidContext,
+    NotFound,
+    RateLimited,
+    SchemaViolation,
+    TokenInvalid,
+)
 from .models import KeptWrite, Session, SessionContextVersion, statements
 from .payloads import PayloadWarning
 from .policies import policy_of
+from .refusals import Home, Kinds, Times
 from .writes import UNGUESSABLE, Change, Conditions
 
 KEEP: Final = timedelta(hours=24)
@@ -79,22 +88,29 @@ def version_of(session: Session, number: int) -> SessionContextVersion | None:
 # --- writing
 
 
-@transaction.atomic
 def write(session_id: UUID, asked: Write, sender: Sender) -> Written:
     """Apply one write to a session that is the caller's.
 
     Raises NotFound, PreconditionFailed, IdempotencyMismatch, RateLimited, and what its change is refused for.
     """
-    return _write(_locked(session_id), asked, sender, created=False)
+
+    def work() -> Written:
+        return _write(_locked(session_id), asked, sender, created=False)
+
+    return _counted(work, session_id, sender, None)
 
 
-@transaction.atomic
 def begin(session_id: UUID, grant: Grant, asked: Write, sender: Sender) -> Written:
     """The same, where the session may not be there yet: then it is made, without a message.
 
     Raises FlowMismatch too.
     """
     access.check_session_token(grant.caller, session_id)
+    home = Home(grant.mentor.tenant_id, grant.mentor.id)
+    return _counted(lambda: _begin(session_id, grant, asked, sender), session_id, sender, home)
+
+
+def _begin(session_id: UUID, grant: Grant, asked: Write, sender: Sender) -> Written:
     created = statements.create_session(_new(session_id, grant))
     session = _locked(session_id)
     if not created:
@@ -102,6 +118,30 @@ def begin(session_id: UUID, grant: Grant, asked: Write, sender: Sender) -> Writt
     elif session_id.version != 4:
         raise InvalidContext("The session's id must be a UUID of version 4.", pointer="/session_id")
     return _write(session, asked, sender, created=created)
+
+
+def _counted(work: Callable[[], Written], session_id: UUID, sender: Sender, home: Home | None) -> Written:
+    """Do it in one transaction; what is refused of it or kept out is counted when that is over."""
+    try:
+        with transaction.atomic():
+            written = work()
+    except (SchemaViolation, TokenInvalid) as error:
+        _count(refusals.of_error(error), session_id, sender, home)
+        raise
+    if written.changed:
+        _count(refusals.of_warnings(written.warnings), session_id, sender, home)
+    return written
+
+
+def _count(told: list[PayloadWarning], session_id: UUID, sender: Sender, home: Home | None) -> None:
+    if told:
+        home = home or Home(*Session.objects.values_list("tenant_id", "mentor_id").get(pk=session_id))
+        now, kinds = timezone.now(), Kinds()
+        for one in told:
+            refusals.count(
+                kinds, refusals.kind_of(one, sender.door), Times(1, now, one["message"], session_id)
+            )
+        refusals.record({home: kinds})
 
 
 def _new(session_id: UUID, grant: Grant) -> statements.Params:

@@ -17,6 +17,7 @@ from .strict_json import spelled
 OFF, SYSTEM_PROMPT, USER_BLOCK = "off", "system_prompt", "user_block"
 OTHERS: Final = "*"  # in the list of keys: all that it does not name
 BYTES_PER_TOKEN: Final = 4  # what a budget counts by; no tokenizer is asked
+CONCEALED: Final = "[hidden]"  # what stands for a value that a reader may not see
 # Why a key of the context is not in the block.
 HIDDEN, NOT_LISTED, OVER_BUDGET = "hidden", "not_listed", "over_budget"
 
@@ -78,11 +79,16 @@ class Delivered:
         return self.block if self.how == SYSTEM_PROMPT else ""
 
 
-def deliver(plan: Plan, how: str, text: str, verified_keys: Collection[str] = ()) -> Delivered:
-    """`text` is the context's compact JSON; `verified_keys` are asked for only where the plan marks them."""
+def deliver(
+    plan: Plan, how: str, text: str, verified_keys: Collection[str] = (), concealed: Collection[str] = ()
+) -> Delivered:
+    """`text` is the context's compact JSON; `verified_keys` are asked for only where the plan marks them.
+
+    `concealed`: keys whose values the reader of a prompt may not see; the same is given, with a mark for them.
+    """
     if how == OFF:
         return Delivered(how)
-    if plan.is_plain:
+    if plan.is_plain and not concealed:
         return Delivered(how, prompts.context_block(text), spelled(text))
     context = spelled(text)
     values = plan.policy.view("model").value(context)
@@ -92,7 +98,27 @@ def deliver(plan: Plan, how: str, text: str, verified_keys: Collection[str] = ()
     lines = {key: _line(plan, key, values[key], key in verified_keys) for key in listed}
     kept = _within(plan.budget, lines)
     left_out |= {key: OVER_BUDGET for key in lines if key not in kept}
-    return Delivered(how, prompts.block_of(list(kept.values())), values, left_out)
+    kept |= {key: _line(plan, key, CONCEALED, key in verified_keys) for key in kept if key in concealed}
+    return Delivered(how, prompts.block_of(list(kept.values())), _concealed(values, concealed), left_out)
+
+
+def _concealed(values: Mapping[str, Any], concealed: Collection[str]) -> Mapping[str, Any]:
+    """For placeholders: a mark for each of these keys, and for every path into it, which is looked up as it is."""
+    marked = dict(values)
+    for key in values:
+        if key in concealed:
+            marked |= dict.fromkeys(
+                (path for path in _paths(key, values[key]) if path not in values), CONCEALED
+            )
+            marked[key] = CONCEALED
+    return marked
+
+
+def _paths(path: str, value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield f"{path}.{key}"
+            yield from _paths(f"{path}.{key}", item)
 
 
 def _listed(keys: tuple[str, ...], values: Mapping[str, Any]) -> Iterator[str]:

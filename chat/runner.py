@@ -103,7 +103,14 @@ class LLMRunner:
         self.grant = await self._authorise(fresh=False)
         await check_token_rate(self.grant.caller)
         opening = self.opening = openings.Opening(
-            self.grant, self.payload, self.door, here.channel, limits.current(), cached_context, self.attached
+            self.grant,
+            self.payload,
+            self.door,
+            here.channel,
+            limits.current(),
+            cached_context,
+            self.credentials.address_class,
+            self.attached,
         )
         async with here.alone(self.payload.session_id):
             try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from django.conf import settings
 
@@ -17,6 +18,7 @@ from .transcripts import Pair, count_messages
 from .wire_names import ROLES
 
 Json = dict[str, Any]
+NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
 # --- ours
@@ -93,18 +95,33 @@ def usage(extra: ChatMessageHistoryExtra) -> Json | None:
 
 
 def version(
-    one: SessionContextVersion, before: SessionContextVersion | None, *, inspected: bool = True
+    one: SessionContextVersion,
+    before: SessionContextVersion | None,
+    *,
+    inspected: bool = True,
+    tokens: Mapping[int, str] = NOTHING,
 ) -> Json:
-    """A value of the context, its keys in the order they were sent, and what it changed."""
+    """A value of the context, its keys in the order they were sent, and what it changed; `tokens`: their names."""
     return {
         "number": one.number,
         "client_context": json.loads(one.text),
         "verified_keys": one.verified_keys,
         "author": one.author if inspected else None,
         "door": one.door,
-        **_provenance(one if inspected else None),
+        **_provenance(one if inspected else None, tokens),
         "created_at": one.created_at,
         "diff": difference(before, one),
+    }
+
+
+def origin(one: SessionContextVersion, tokens: Mapping[int, str]) -> Json:
+    """Who set a version, when and how, for those who may inspect it."""
+    return {
+        "version": one.number,
+        "created_at": one.created_at,
+        "author": one.author,
+        "door": one.door,
+        **_provenance(one, tokens),
     }
 
 
@@ -126,10 +143,11 @@ def difference(before: SessionContextVersion | None, after: SessionContextVersio
     return {"added": found.added, "removed": found.removed, "changed": found.changed}
 
 
-def _provenance(one: SessionContextVersion | None) -> Json:
+def _provenance(one: SessionContextVersion | None, tokens: Mapping[int, str]) -> Json:
     """Not for end users: for them it is null."""
     return {
         "token_id": one.token_id if one else None,
+        "token_name": tokens.get(one.token_id) if one and one.token_id else None,
         "message_id": str(one.message_id) if one and one.message_id else None,
         "address_class": one.address_class if one else None,
     }

@@ -20,7 +20,9 @@ from chat.describing.parameters import PARAMETERS
 from chat.filters import FIELDS, STATUSES
 from chat.models import ApiToken, ChatMessageHistory, Erasure, Mentor
 from chat.posts import NewMessage
+from chat.previewing import WIRE_KEYS
 from chat.views.described_contexts import NEW_CONTEXT_KEYS
+from chat.views.described_explain import PREVIEW_KEYS
 from chat.views.described_messages import NEW_MESSAGE_KEYS
 from chat.writes import NewContext
 from exports import jobs
@@ -175,6 +177,10 @@ def test_every_key_of_a_new_context_is_described() -> None:
     assert set(NEW_CONTEXT_KEYS) == set(NewContext.model_fields)
 
 
+def test_every_key_of_a_preview_is_described() -> None:
+    assert set(PREVIEW_KEYS) == WIRE_KEYS
+
+
 def test_every_key_of_a_new_report_is_described() -> None:
     assert set(described_ibl.NEW_REPORT_KEYS) == {"report_name", "force", "filters", *NAMES}
 
@@ -296,6 +302,7 @@ WRITES: dict[str, Any] = {
     "replace_context": {"client_context": {"a": 1}, "colour": "green"},
     "patch_context": {"a": None, "b": {"c": 1}},
     "clear_context": None,
+    "preview_message": {"metadata": {"a": 1}, "prompt": "And now?", "colour": "green", "answer": True},
     "quickchat_set_metadata": {"metadata": {"ticket_id": "T-1234", "priority": "high"}},
     "ibl_export_session": None,
     "ibl_export_user": None,

@@ -25,8 +25,9 @@ FLOORS = [
         "rollups",
     }
     | {"transcripts", "shapes", "removals", "refusals", "messages", "message_pages", "happened"}
-    | {"contexts", "signatures", "erasing", "retention", "lapses"},
-    {"feeds", "tallies", "live", "following", "runner", "rebuild", "responding", "watching"},
+    | {"contexts", "signatures", "provenance", "visibility", "erasing", "retention", "lapses"},
+    {"feeds", "tallies", "live", "following", "runner", "rebuild", "responding", "watching"}
+    | {"explaining", "previewing"},
     {
         *(
             "requests",

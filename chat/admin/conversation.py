@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from ..models import ChatMessageHistory, ChatMessageHistoryExtra, Session, SessionContextVersion
+from ..provenance import token_names
 from ..reading import Difference, Reading, Row, differences, read_text
 
 PAGE = 100  # messages, by their sequence, which has no gaps
@@ -32,7 +33,9 @@ class Version:
     door: str = ""
     created_at: datetime | None = None
     token_id: int | None = None
+    token_name: str = ""
     address_class: str | None = None
+    message_id: Any = None
 
     @property
     def lines(self) -> list[tuple[Row, Difference | None]]:
@@ -110,7 +113,7 @@ class Conversation:
 
 
 def read_conversation(session: Session, start: int | None) -> Conversation:
-    """The page that starts at this sequence; None: the newest. Two queries, however long the session is."""
+    """The page that starts at this sequence; None: the newest. Three queries, however long the session is."""
     count = session.next_sequence - 1
     first = max(1, min(start or count - PAGE + 1, count))
     last = min(count, first + PAGE - 1)
@@ -150,10 +153,11 @@ def _versions(session: Session, used: set[int]) -> dict[int, Version]:
         Q(number__in=wanted) | Q(number__gte=session.context_version - VERSIONS)
     ).defer("value")
     stored = {row.number: row for row in rows.order_by()}
-    return {number: _version(number, stored) for number in {*used, *stored, session.context_version}}
+    tokens = token_names(stored.values())
+    return {number: _version(number, stored, tokens) for number in {*used, *stored, session.context_version}}
 
 
-def _version(number: int, stored: dict[int, SessionContextVersion]) -> Version:
+def _version(number: int, stored: dict[int, SessionContextVersion], tokens: dict[int, str]) -> Version:
     row = stored.get(number)
     if row is None:
         return Version(number, read_text(EMPTY), [])
@@ -167,7 +171,9 @@ def _version(number: int, stored: dict[int, SessionContextVersion]) -> Version:
         row.door,
         row.created_at,
         row.token_id,
+        tokens.get(row.token_id, "") if row.token_id else "",
         row.address_class,
+        row.message_id,
     )
 
 

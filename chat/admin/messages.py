@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce, Substr
@@ -15,12 +16,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
 
+from ..access import Caller, staff_caller
 from ..errors import NotFound
 from ..llm import request_body
 from ..models import ChatMessageHistory, Session
-from ..prompts import CONTEXT_START
-from ..reading import Reading, read
-from ..rebuild import request_of
+from ..reading import Part, Reading, part, read
+from ..rebuild import concealed_from, request_of
 from .conversation import PAGE, said
 from .lists import LargeTable, by_id
 from .scope import tenant_ids, visible
@@ -28,15 +29,6 @@ from .sessions import at, link, of_user
 
 NEWEST_SESSIONS = 200
 DAYS = 7
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One message of a prompt; `block` is the context block that ends it, if one does."""
-
-    role: str
-    words: str
-    block: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +118,8 @@ class MessageAdmin(LargeTable):
         obj: ChatMessageHistory | None = None,
     ) -> HttpResponse:
         if obj is not None:
-            context |= {"message": obj, "said": said(obj), "sent": read(obj.metadata), **_known(obj)}
+            caller = staff_caller(cast(User, request.user))
+            context |= {"message": obj, "said": said(obj), "sent": read(obj.metadata), **_known(obj, caller)}
             context |= {"put_aside": read(obj.rejected_metadata) if obj.rejected_metadata else None}
             context |= {"around": max(1, obj.sequence - PAGE // 2), "subtitle": None}
             context |= {"title": f"Message {obj.sequence} of session {obj.session_id}"}
@@ -166,24 +159,24 @@ class MessageAdmin(LargeTable):
         return at(message.created_at)
 
 
-def _known(message: ChatMessageHistory) -> dict[str, Any]:
+def _known(message: ChatMessageHistory, caller: Caller) -> dict[str, Any]:
     """The snapshot, and of an answer its prompt."""
     extra = getattr(message, "extra", None)
     if extra is None:
         return {"extra": None}
     known = {"extra": extra, "snapshot": read(extra.metadata)}
     if message.role == ChatMessageHistory.Role.MENTOR:
-        known["prompt"] = _prompt(message)
+        known["prompt"] = _prompt(message, caller)
     return known
 
 
-def _prompt(answer: ChatMessageHistory) -> Prompt | None:
+def _prompt(answer: ChatMessageHistory, caller: Caller) -> Prompt | None:
     """None where what it was made from is not stored any more."""
     try:
-        request = request_of(answer)
+        request = request_of(answer, concealed_from(caller, answer))
     except (ObjectDoesNotExist, NotFound):
         return None
-    *before, asked = [_part(**message) for message in request.messages]
+    *before, asked = [part(**message) for message in request.messages]
     system = before.pop(0) if before and before[0].role == "system" else None
     body = request_body(request).decode()
     return Prompt(request.model, system, before, asked, read(request.parameters), body, _is_stamped(answer))
@@ -192,9 +185,3 @@ def _prompt(answer: ChatMessageHistory) -> Prompt | None:
 def _is_stamped(answer: ChatMessageHistory) -> bool:
     shown = answer.session.messages.filter(sequence=answer.sequence - 1, extra__page_content_length__gt=0)
     return shown.filter(extra__page_content="").exists()
-
-
-def _part(role: str, content: str) -> Part:
-    # No value can hold the marker itself, so the first one is the block's.
-    words, marker, block = content.partition(CONTEXT_START)
-    return Part(role, words, marker + block)

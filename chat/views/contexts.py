@@ -20,6 +20,7 @@ from ..errors import InvalidContext, InvalidFilter, InvalidPayload, NotFound
 from ..models import Session
 from ..parsers import JSONPatchParser, MergePatchParser, SpelledJSONParser
 from ..payloads import Flow
+from ..provenance import token_names
 from ..queries import Query, caller_of, check_names, uuid_of
 from ..strict_json import ParsedObject
 from ..writes import Change, Conditions, NewContext
@@ -92,7 +93,8 @@ class ContextVersion(FromAnywhere):
         if one is None:
             raise NotFound()
         before = contexts.version_of(session, one.number - 1)
-        return Response(shapes.version(one, before, inspected=_inspects(caller)))
+        tokens = token_names([one]) if _inspects(caller) else {}
+        return Response(shapes.version(one, before, inspected=_inspects(caller), tokens=tokens))
 
 
 class ContextDiff(FromAnywhere):

@@ -62,6 +62,14 @@ DIFF: Final = closed(
     },
     description="From the value before, by JSON pointer.",
 )
+PROVENANCE: Final[Json] = {
+    "token_id": null_or(WHOLE, "Which token set it."),
+    "token_name": null_or(TEXT, "What that token is called; null once it is gone."),
+    "message_id": null_or(UUID, "Which message carried it."),
+    "address_class": null_or(
+        TEXT, "Of what kind its client's address was: `loopback`, `private`, `public-v4` or `public-v6`."
+    ),
+}
 VERSION: Final = named(
     "ContextVersion",
     closed(
@@ -69,13 +77,9 @@ VERSION: Final = named(
             "number": WHOLE,
             "client_context": CONTEXT,
             "verified_keys": many(TEXT),
-            "author": null_or(TEXT, "Who set it; null for end users, as the three below `door`."),
+            "author": null_or(TEXT, "Who set it; null for end users, as the four below `door`."),
             "door": said(TEXT, "Through which door it came."),
-            "token_id": null_or(WHOLE, "Which token set it."),
-            "message_id": null_or(UUID, "Which message carried it."),
-            "address_class": null_or(
-                TEXT, "`loopback`, `private`, `public-v4` or `public-v6`: of a write without a message."
-            ),
+            **PROVENANCE,
             "created_at": TIME,
             "diff": DIFF,
         }

@@ -93,7 +93,7 @@ class MessageDebugData(APIView):
         if not access.may_inspect(caller, session):
             raise NotFound()
         message = _message(session, message_id)
-        return Response({"message_id": str(message.pk), "debug_data": debug_of(message)})
+        return Response({"message_id": str(message.pk), "debug_data": debug_of(message, caller)})
 
 
 def _session(request: Request, caller: Caller, session_id: str) -> Session:
