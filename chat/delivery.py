@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from . import prompts
-from .policies import NONE, Policy, policy_of
+from .policies import EVERYTHING, NONE, Policy, View, masked, policy_of
 from .strict_json import spelled
 
 OFF, SYSTEM_PROMPT, USER_BLOCK = "off", "system_prompt", "user_block"
@@ -18,6 +18,7 @@ OTHERS: Final = "*"  # in the list of keys: all that it does not name
 BYTES_PER_TOKEN: Final = 4  # what a budget counts by; no tokenizer is asked
 # Why a key of the context is not in the block.
 HIDDEN, NOT_LISTED, OVER_BUDGET = "hidden", "not_listed", "over_budget"
+NOT_SHOWN: Final = "[hidden]"
 
 
 class Prompting(Protocol):
@@ -76,11 +77,16 @@ class Delivered:
         return self.block if self.how == SYSTEM_PROMPT else ""
 
 
-def deliver(plan: Plan, how: str, text: str, verified_keys: Collection[str] = ()) -> Delivered:
-    """`text` is the context's compact JSON; `verified_keys` are asked for only where the plan marks them."""
+def deliver(
+    plan: Plan, how: str, text: str, verified_keys: Collection[str] = (), shown: View = EVERYTHING
+) -> Delivered:
+    """`text` is the context's compact JSON; `verified_keys` are asked for only where the plan marks them.
+
+    `shown` is the view of somebody who reads it later: what they do not see stands there as [hidden].
+    """
     if how == OFF:
         return Delivered(how)
-    if plan.is_plain:
+    if plan.is_plain and not shown:
         return Delivered(how, prompts.context_block(text), spelled(text))
     context = spelled(text)
     values = plan.policy.view("model").value(context)
@@ -90,7 +96,16 @@ def deliver(plan: Plan, how: str, text: str, verified_keys: Collection[str] = ()
     lines = {key: _line(plan, key, values[key], key in verified_keys) for key in listed}
     kept = _within(plan.budget, lines)
     left_out |= {key: OVER_BUDGET for key in lines if key not in kept}
+    if shown:
+        values = _shown(values, shown, plan.policy.view("model"))
+        kept = {key: _line(plan, key, values[key], key in verified_keys) for key in kept}
     return Delivered(how, prompts.block_of(list(kept.values())), values, left_out)
+
+
+def _shown(values: Mapping[str, Any], shown: View, given: View) -> dict[str, Any]:
+    """The model's values as somebody else may read them."""
+    told = {key: masked(value) for key, value in values.items() if key in shown.masked - given.masked}
+    return {**values, **told, **dict.fromkeys(shown.hidden & values.keys(), NOT_SHOWN)}
 
 
 def _listed(keys: tuple[str, ...], values: Mapping[str, Any]) -> Iterator[str]:

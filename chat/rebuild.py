@@ -5,6 +5,7 @@ What was taken out of the session since then shows as removed: that something wa
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -14,13 +15,14 @@ from .delivery import Delivered, Plan, deliver
 from .errors import NotFound
 from .llm import ModelRequest, request_body
 from .models import ChatMessageHistory, MentorVersion, MessageDebug, statements
+from .policies import EVERYTHING, View
 from .runner import model_request
 
 NOT_ASKED = "No question stands before this answer: there is no prompt."
 
 
-def request_of(answer: ChatMessageHistory) -> ModelRequest:
-    """The request whose answer this is.
+def request_of(answer: ChatMessageHistory, shown: View = EVERYTHING) -> ModelRequest:
+    """The request whose answer this is; as `shown` lets its reader see it.
 
     Of page content that the mentor does not keep, only the length and SHA-256 stand in the prompt. Raises
     NotFound where nobody had asked, as in conversations that were imported.
@@ -30,7 +32,8 @@ def request_of(answer: ChatMessageHistory) -> ModelRequest:
         mentor_id=answer.session.mentor_id, number=answer.extra.mentor_version
     )
     context = client_context.in_force(answer.session_id, answer.extra.context_version)
-    delivered = deliver(Plan.of(version), answer.extra.delivery, context.text, context.verified_keys)
+    how = answer.extra.delivery
+    delivered = deliver(Plan.of(version), how, context.text, context.verified_keys, shown)
     first = not transcripts.has_answered(asked.session_id, before=asked.sequence)
     user_prompt = prompts.compose_user_prompt(
         _greeting(version, delivered) if first else "",
@@ -50,6 +53,25 @@ def request_of(answer: ChatMessageHistory) -> ModelRequest:
 
 def _greeting(version: MentorVersion, delivered: Delivered) -> str:
     return prompts.greeting_instructions(version.greeting_method, version.greeting_text, delivered.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The request as staff and a tenant's tokens may read it; `complete`: it is what was sent, to the byte."""
+
+    request: ModelRequest
+    complete: bool
+    hides: bool = False
+
+
+def shown_request(answer: ChatMessageHistory) -> Shown:
+    """What the mentor's present policy keeps from them stands in it as [hidden]. Raises NotFound."""
+    request, view = request_of(answer), answer.session.mentor.policy.view("operator")
+    if not view:
+        return Shown(request, is_whole(answer))
+    shown = request_of(answer, view)
+    hides = request_body(shown) != request_body(request)
+    return Shown(shown, not hides and is_whole(answer), hides)
 
 
 def is_whole(answer: ChatMessageHistory) -> bool:
@@ -84,9 +106,9 @@ def debug_of(message: ChatMessageHistory) -> dict[str, Any]:
 
 
 def _request_of(answer: ChatMessageHistory) -> Any:
-    """As it was posted; None of an answer that nobody had asked for, as in conversations that were imported."""
+    """As it was posted, as far as that is shown; None of an answer that nobody had asked for, as in imported ones."""
     try:
-        return orjson.loads(request_body(request_of(answer)))
+        return orjson.loads(request_body(shown_request(answer).request))
     except NotFound:
         return None
 

@@ -97,12 +97,13 @@ def transcript(session: Session, zone: ZoneInfo, *, before: int, after: int) -> 
     wider = Range(max(1, span.first - 1), span.last, span.count)
     messages = transcripts.messages(session, wider)
     versions = _versions(session, {_version_of(one) for one in messages})
+    view = session.mentor.policy.view("operator")
     runs: list[Run] = []
     earlier: str | None = None
     for _, group in groupby(messages, _snapshot):
         found = list(group)
         version = versions.get(_version_of(found[0]))
-        text = _text(_snapshot_of(found[0]), version)
+        text = view.text(_text(_snapshot_of(found[0]), version))
         shown = [_said(one, zone) for one in found if one.sequence >= span.first]
         if shown:
             runs.append(Run(_known(_version_of(found[0]), text, earlier, version, zone), shown))

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from ..models import ChatMessageHistory, ChatMessageHistoryExtra, Session, SessionContextVersion
+from ..policies import View
 from ..reading import Difference, Reading, Row, differences, read_text
 
 PAGE = 100  # messages, by their sequence, which has no gaps
@@ -150,19 +151,21 @@ def _versions(session: Session, used: set[int]) -> dict[int, Version]:
         Q(number__in=wanted) | Q(number__gte=session.context_version - VERSIONS)
     ).defer("value")
     stored = {row.number: row for row in rows.order_by()}
-    return {number: _version(number, stored) for number in {*used, *stored, session.context_version}}
+    view = session.mentor.policy.view("operator")
+    return {number: _version(number, stored, view) for number in {*used, *stored, session.context_version}}
 
 
-def _version(number: int, stored: dict[int, SessionContextVersion]) -> Version:
+def _version(number: int, stored: dict[int, SessionContextVersion], view: View) -> Version:
     row = stored.get(number)
     if row is None:
         return Version(number, read_text(EMPTY), [])
-    before = stored[number - 1].text if number - 1 in stored else EMPTY
+    before, text = stored[number - 1].text if number - 1 in stored else EMPTY, view.text(row.text)
+    verified_keys = view.names(row.verified_keys)
     return Version(
         number,
-        read_text(row.text, row.verified_keys),
-        differences(before, row.text),
-        row.verified_keys,
+        read_text(text, verified_keys),
+        differences(view.text(before), text),
+        verified_keys,
         row.author,
         row.door,
         row.created_at,

@@ -15,12 +15,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
 
+from .. import shapes
 from ..errors import NotFound
 from ..llm import request_body
 from ..models import ChatMessageHistory, Session
 from ..prompts import CONTEXT_START
 from ..reading import Reading, read
-from ..rebuild import request_of
+from ..rebuild import shown_request
 from .conversation import PAGE, said
 from .lists import LargeTable, by_id
 from .scope import tenant_ids, visible
@@ -44,6 +45,7 @@ class Prompt:
     """What a model was sent for an answer: as it reads, and the body's very bytes.
 
     `stamped`: page content was shown to the model and not kept, so its length and SHA-256 stand for it.
+    `hides`: so does [hidden] for what is not for staff.
     """
 
     model: str
@@ -53,6 +55,7 @@ class Prompt:
     parameters: Reading
     body: str
     stamped: bool
+    hides: bool
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -171,7 +174,9 @@ def _known(message: ChatMessageHistory) -> dict[str, Any]:
     extra = getattr(message, "extra", None)
     if extra is None:
         return {"extra": None}
-    known = {"extra": extra, "snapshot": read(extra.metadata)}
+    view = message.session.mentor.policy.view("operator")
+    known = {"extra": extra, "snapshot": read(shapes.snapshot(extra, view))}
+    known["stored"] = shapes.stored_content(message, view)
     if message.role == ChatMessageHistory.Role.MENTOR:
         known["prompt"] = _prompt(message)
     return known
@@ -180,13 +185,23 @@ def _known(message: ChatMessageHistory) -> dict[str, Any]:
 def _prompt(answer: ChatMessageHistory) -> Prompt | None:
     """None where what it was made from is not stored any more."""
     try:
-        request = request_of(answer)
+        found = shown_request(answer)
     except (ObjectDoesNotExist, NotFound):
         return None
+    request = found.request
     *before, asked = [_part(**message) for message in request.messages]
     system = before.pop(0) if before and before[0].role == "system" else None
     body = request_body(request).decode()
-    return Prompt(request.model, system, before, asked, read(request.parameters), body, _is_stamped(answer))
+    return Prompt(
+        request.model,
+        system,
+        before,
+        asked,
+        read(request.parameters),
+        body,
+        _is_stamped(answer),
+        found.hides,
+    )
 
 
 def _is_stamped(answer: ChatMessageHistory) -> bool:

@@ -107,7 +107,7 @@ def _message(session: Session, name: str, *, deleted: bool = False) -> ChatMessa
 
 
 def _told(caller: Caller, message: ChatMessageHistory) -> shapes.Json:
-    return shapes.posted(message, inspected=caller.kind != "anonymous")
+    return shapes.posted(message, caller.reads_as)
 
 
 def _stored(caller: Caller, session: Session, draft: Draft) -> shapes.Json:
