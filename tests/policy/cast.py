@@ -6,14 +6,13 @@ A canary is a value that stands nowhere else; `seen` says which of them a text h
 from __future__ import annotations
 
 import json
-import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from chat.models import ApiToken, ChatMessageHistory, Mentor, Session, Tenant
+from chat.models import ChatMessageHistory, Mentor, Session, Tenant
 
 from ..clients import Socket, Stream
 
@@ -41,7 +40,7 @@ MARKS = {
     "export": "QZexport",
     "user": "QZuser",
     "masked": "QZmasked",
-    "mask": "7788",
+    "mask": "WXY",
     "plain": "QZplain",
 }
 WHOLE = {"model", "operator", "export", "user", "mask", "plain"}
@@ -49,12 +48,12 @@ WHOLE = {"model", "operator", "export", "user", "mask", "plain"}
 
 def context(turn: int) -> dict[str, Any]:
     return {
+        "plain": f"QZplain {turn}",
         "canary_model": f"QZmodel {turn}",
         "canary_operator": {"deep": [f"QZoperator {turn}"]},
         "canary_export": f"QZexport {turn}",
         "canary_user": f"QZuser {turn}",
-        "canary_masked": f"QZmasked {turn} 7788",
-        "plain": f"QZplain {turn}",
+        "canary_masked": f"QZmasked {turn} WXY{turn}",
     }
 
 
@@ -79,14 +78,8 @@ class Cast:
     def names(self, reader: str) -> dict[str, Any]:
         """What stands for the names in a path."""
         session = self.session_of(reader)
-        answers = ChatMessageHistory.objects.filter(session=session, role="mentor")
-        answer = answers.order_by("sequence")[1]
-        return {"session": session.pk, "answer": answer.pk, "question": str(_question_of(answer)), "mentor": self.mentor.pk}
-
-
-def _question_of(answer: ChatMessageHistory) -> uuid.UUID:
-    asked = ChatMessageHistory.objects.get(session_id=answer.session_id, sequence=answer.sequence - 1)
-    return asked.pk
+        asked, answer = ChatMessageHistory.objects.filter(session=session).order_by("sequence")[:2]
+        return {"session": session.pk, "question": asked.pk, "answer": answer.pk, "mentor": self.mentor.pk}
 
 
 def guarded(tenant: Tenant) -> Mentor:
@@ -123,18 +116,12 @@ def clients(cast: Cast, tenant: Tenant, token: str) -> dict[str, Client]:
     """Everybody who reads: a token, a member of staff, a superuser, and a visitor with the session's token."""
     staff = User.objects.create_user("dora", is_staff=True)
     staff.tenants.set([tenant])
-    from django.contrib.auth.models import Permission
-
     staff.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     chief = User.objects.create_superuser("chief")
     found = {"token": Client(headers={"Authorization": f"Api-Token {token}"})}
     for name, user in (("staff", staff), ("superuser", chief)):
         found[name] = Client()
         found[name].force_login(user)
-    proof = f"Session-Token {cast.visitor.session_token}"
+    proof = f"Session {cast.visitor.session_token}"
     found["visitor"] = Client(headers={"Authorization": proof})
     return found
-
-
-def write_token(tenant: Tenant) -> str:
-    return ApiToken.issue(tenant, scope="write_all", name="backend")[1]
