@@ -20,6 +20,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from tests.clients import fetch
+from tests.conformance.table import MODEL, SYSTEM
 from tests.faults.web import ROOT, Web
 from tests.model_server import ModelServer
 
@@ -100,6 +101,7 @@ def _document(origin: str) -> dict[str, Any]:
         {**coach, "slug": "quiet", "greeting_text": "Hello! What are you preparing for?"},
         {**coach, "slug": "anywhere", "allowed_origins": ["*"]},
         {**coach, "slug": "closed", "allow_anonymous": False},
+        {**coach, "slug": "law", "system_prompt": SYSTEM, "model": MODEL},
     ]
     token = {"name": "backend", "scope": "write_all", "secret_env": "BACKEND"}
     school = {"key": "school", "name": "School", "mentors": mentors, "tokens": [token]}
