@@ -22,6 +22,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from . import origins
+from .delivery import Plan
 from .errors import AuthenticationFailed, AuthenticationRequired, NotFound, OriginNotAllowed, PermissionDenied
 from .models import ApiToken, ChatMessageHistory, Mentor, Session
 from .payloads import PayloadWarning
@@ -48,10 +49,12 @@ class MentorFacts:
     model_parameters: dict[str, Any]
     history_window: int
     context_delivery: str
+    plan: Plan
     keep_page_content: bool
     allow_anonymous: bool
     anonymous_continuation: str
     allowed_origins: tuple[str, ...]
+    allow_metadata_in_prompt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +195,11 @@ def _fresh_mentor(tenant: str, name: str) -> MentorFacts | None:
     mentor = _best(list(_named(tenant, name)[:2]), name)
     if mentor is None:
         return None
-    shared = {f.name for f in dataclasses.fields(MentorFacts)} - {"tenant_key", "allowed_origins"}
+    shared = {f.name for f in dataclasses.fields(MentorFacts)} - {"tenant_key", "allowed_origins", "plan"}
     facts = MentorFacts(
         tenant_key=mentor.tenant.key,
         allowed_origins=tuple(mentor.allowed_origins),
+        plan=Plan.of(mentor),
         **{name: getattr(mentor, name) for name in shared},
     )
     _mentors.put((tenant, name), facts)

@@ -10,12 +10,13 @@ import hashlib
 import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from typing import Any
 from uuid import UUID
 
-from . import strict_json, telemetry
+from . import admissions, strict_json, telemetry
+from .admissions import alike, warning
 from .models import SessionContextVersion
 from .payloads import PayloadWarning
+from .policies import NONE, Policy
 from .writes import Change
 
 Warnings = list[PayloadWarning]
@@ -45,6 +46,13 @@ class InForce:
     def digest(self) -> str:
         return digest_of(self.text, verified=len(self.verified_keys) == len(json.loads(self.text)))
 
+    def with_text(self, text: str) -> InForce:
+        """The same keys verified, as far as they are still there."""
+        if text == self.text:
+            return self
+        left = json.loads(text)
+        return InForce(text, tuple(key for key in self.verified_keys if key in left))
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -56,24 +64,38 @@ class Decision:
 
 
 def decide(
-    now: InForce, sent: str | None, *, verified: bool, vouched: Collection[str] | None = None
+    now: InForce,
+    sent: str | None,
+    *,
+    verified: bool,
+    vouched: Collection[str] | None = None,
+    policy: Policy = NONE,
+    operator: bool = False,
 ) -> Decision:
     """Apply the law to one write; `sent` is the metadata's compact text, None for null or absent.
 
     Equal is equal in both layers: a value that gets verified is a new version. Of what a tenant's server patches
-    only the `vouched` keys are verified.
+    only the `vouched` keys are verified. The policy is the mentor's; `operator`: a member of staff writes. Raises
+    SchemaViolation: what would be in force is not what the schema allows.
     """
     if sent is None:
         return Decision(now, changed=False)
-    if verified:
-        keys = tuple(key for key in json.loads(sent) if vouched is None or key in vouched)
-        new, warnings = InForce(sent, keys), Warnings()
-    else:
-        new, warnings = _over_unsigned_keys(now, sent)
+    sent, told = admissions.admitted(sent, now.text, policy, verified=verified, operator=operator)
+    new, kept_out = _layered(now, sent, verified, vouched)
+    text, faults = admissions.allowed(new.text, policy)
+    new, warnings = new.with_text(text), [*told, *kept_out, *faults]
     same_layers = set(new.verified_keys) == set(now.verified_keys)
     if same_layers and strict_json.same(json.loads(new.text), json.loads(now.text)):
         return Decision(now, changed=False, warnings=warnings)
     return Decision(new, changed=True, warnings=warnings)
+
+
+def _layered(
+    now: InForce, sent: str, verified: bool, vouched: Collection[str] | None
+) -> tuple[InForce, Warnings]:
+    if not verified:
+        return _over_unsigned_keys(now, sent)
+    return InForce(sent, tuple(key for key in json.loads(sent) if vouched is None or key in vouched)), []
 
 
 def _over_unsigned_keys(now: InForce, sent: str) -> tuple[InForce, Warnings]:
@@ -82,35 +104,25 @@ def _over_unsigned_keys(now: InForce, sent: str) -> tuple[InForce, Warnings]:
         return InForce(sent), []
     ours, theirs = strict_json.spelled(now.text), strict_json.spelled(sent)
     kept = {key: ours[key] for key in now.verified_keys if key in ours}
-    warnings = [_kept_out(key) for key in theirs if key in kept and not _alike(theirs[key], kept[key])]
+    warnings = [_kept_out(key) for key in theirs if key in kept and not alike(theirs[key], kept[key])]
     return InForce(strict_json.spell({**theirs, **kept}), tuple(kept)), warnings
 
 
-def _alike(one: Any, other: Any) -> bool:
-    return strict_json.same(json.loads(strict_json.spell(one)), json.loads(strict_json.spell(other)))
-
-
-def decide_change(now: InForce, change: Change, *, verified: bool) -> Decision:
+def decide_change(
+    now: InForce, change: Change, *, verified: bool, policy: Policy = NONE, operator: bool = False
+) -> Decision:
     """The same for a write beside a turn, which may be a patch: it is told of each key that it could not remove."""
-    decision = decide(now, change.text, verified=verified, vouched=change.vouched)
+    decision = decide(
+        now, change.text, verified=verified, vouched=change.vouched, policy=policy, operator=operator
+    )
     left = json.loads(change.text)
     kept = [key for key in now.verified_keys if key in change.dropped and key not in left]
     told = [*decision.warnings, *([] if verified else map(_kept_out, kept))]
-    return replace(decision, warnings=[*change.warnings, *map(_of_context, told)])
-
-
-def _of_context(warning: PayloadWarning) -> PayloadWarning:
-    pointer = warning["pointer"].removeprefix("/metadata")
-    return {**warning, "pointer": f"/client_context{pointer}"}
+    return replace(decision, warnings=[*change.warnings, *told])
 
 
 def _kept_out(key: str) -> PayloadWarning:
-    pointer = strict_json.step("/metadata", key)
-    return {
-        "code": "verified_key_kept",
-        "pointer": pointer,
-        "message": "A verified value stays in force here.",
-    }
+    return warning("verified_key_kept", key, "A verified value stays in force here.")
 
 
 def in_force(session_id: UUID, version: int) -> InForce:

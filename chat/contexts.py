@@ -23,6 +23,7 @@ from .client_context import Decision, InForce
 from .errors import FlowMismatch, IdempotencyMismatch, InvalidContext, NotFound, RateLimited
 from .models import KeptWrite, Session, SessionContextVersion, statements
 from .payloads import PayloadWarning
+from .policies import policy_of
 from .writes import UNGUESSABLE, Change, Conditions
 
 KEEP: Final = timedelta(hours=24)
@@ -164,7 +165,14 @@ def _write(session: Session, asked: Write, sender: Sender, *, created: bool) -> 
 
 def _decide(session: Session, asked: Write, sender: Sender) -> Decision:
     now = client_context.in_force(session.pk, session.context_version)
-    return client_context.decide_change(now, asked.change(now), verified=sender.caller.verified)
+    caller, mentor = sender.caller, session.mentor
+    return client_context.decide_change(
+        now,
+        asked.change(now),
+        verified=caller.verified,
+        policy=policy_of(mentor.context_schema, mentor.schema_mode),
+        operator=caller.kind == "staff",
+    )
 
 
 def _check_rate(session: Session) -> None:

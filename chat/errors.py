@@ -66,6 +66,12 @@ class InvalidContext(InvalidPayload):
     code, status = "invalid_context", 422
 
 
+class SchemaViolation(ChatError):
+    """The context does not fit the mentor's schema."""
+
+    code, status = "schema_violation", 422
+
+
 class InvalidPatch(InvalidPayload):
     """The patch is not valid."""
 

@@ -10,12 +10,13 @@ from django.conf import settings
 
 from . import access, prompts, strict_json
 from .client_context import Decision
+from .delivery import OFF, SYSTEM_PROMPT, Delivered, deliver
 from .errors import Unavailable
 from .limits import Limits
 from .message_metadata import Attached
-from .models import Mentor, statements
+from .models import statements
 from .models.messages import message_id
-from .payloads import BaseConsumerPayload
+from .payloads import BaseConsumerPayload, PayloadWarning
 
 
 class StaleGrant(Unavailable):
@@ -50,6 +51,9 @@ class Begun:
     context: Decision
     context_version: int
     fill_cache: bool
+    # What the model is given of the context; how, the session may have been told to do otherwise than the mentor.
+    delivered: Delivered
+    session_delivery: str
     greeting: str
     history: list[tuple[str, str]]
     created: bool
@@ -70,25 +74,56 @@ def write_params(opening: Opening, begun: Begun) -> statements.Params:
     }
 
 
-def greeting_of(mentor: access.MentorFacts, *, first: bool) -> str:
-    return prompts.greeting_instructions(mentor.greeting_method, mentor.greeting_text) if first else ""
+def chosen_delivery(opening: Opening, kept: str) -> str:
+    """How the session's context is delivered from now on; "" is the mentor's own way. `kept`: until now."""
+    match opening.payload.include_metadata_in_prompt:
+        case False:
+            return OFF
+        case True if _may_choose(opening.grant):
+            return SYSTEM_PROMPT
+    return kept
+
+
+def _may_choose(grant: access.Grant) -> bool:
+    return grant.caller.kind != "anonymous" or grant.mentor.allow_metadata_in_prompt
+
+
+def refused_choice(opening: Opening) -> list[PayloadWarning]:
+    """What to tell a visitor whose choice the mentor does not leave to visitors."""
+    if not opening.payload.include_metadata_in_prompt or _may_choose(opening.grant):
+        return []
+    told = "This mentor decides itself where the context goes."
+    return [{"code": "metadata_in_prompt_ignored", "pointer": "/include_metadata_in_prompt", "message": told}]
+
+
+def delivered_of(mentor: access.MentorFacts, session_delivery: str, decision: Decision) -> Delivered:
+    context = decision.context
+    how = session_delivery or mentor.context_delivery
+    return deliver(mentor.plan, how, context.text, context.verified_keys)
+
+
+def greeting_of(mentor: access.MentorFacts, delivered: Delivered, *, first: bool) -> str:
+    if not first:
+        return ""
+    return prompts.greeting_instructions(mentor.greeting_method, mentor.greeting_text, delivered.values)
 
 
 def _message_params(opening: Opening, begun: Begun) -> statements.Params:
     payload, mentor = opening.payload, opening.grant.mentor
-    in_message = mentor.context_delivery == Mentor.Delivery.USER_BLOCK
-    block = prompts.context_block(begun.context.context.text) if in_message else ""
+    delivered = begun.delivered
     page = payload.page_content.encode() if payload.page_content.strip() else b""  # as the composer
     return {
         "session": begun.session_id,
         "user_message": begun.user_message,
         "answer": begun.answer,
         "sequence": begun.sequence - 1,
-        "content": prompts.compose_user_prompt(begun.greeting, payload.prompt, "", block),
+        "content": prompts.compose_user_prompt(begun.greeting, payload.prompt, "", delivered.in_message),
         "text": payload.prompt,
         "client_message_id": payload.client_message_id,
         "payload_digest": payload.payload_digest,
-        "delivery": mentor.context_delivery,
+        "delivery": delivered.how,
+        "session_delivery": begun.session_delivery,
+        "left_out": strict_json.dumps(delivered.left_out) if delivered.left_out else None,
         "mentor_version": mentor.version,
         "model": mentor.model or settings.LLM_MODEL,
         "page_content_length": len(page) or None,

@@ -172,6 +172,8 @@ class BaseConsumerPayload(_Wire):
         members = [self.flow.name, self.flow.tenant, self.prompt, self.page_content, self.metadata_text or ""]
         members.append(parsed.text("document_filter") or "" if self.document_filter is not None else "")
         members.append(parsed.text("file_references") or "" if self.file_references is not None else "")
+        if self.include_metadata_in_prompt is not None:
+            members.append(str(self.include_metadata_in_prompt))
         return sha256("\0".join(members).encode()).hexdigest()
 
     def _cut_page(self, max_bytes: int) -> None:
@@ -360,7 +362,6 @@ def _not_supported(payload: BaseConsumerPayload) -> list[PayloadWarning]:
         "/document_filter": bool(payload.document_filter),
         "/file_references": bool(payload.file_references),
         "/flow/pathway": bool(payload.flow.pathway),
-        "/include_metadata_in_prompt": payload.include_metadata_in_prompt is not None,
     }
     return [
         _warning("not_supported_yet", pointer, "This is not supported yet and has no effect.")

@@ -24,15 +24,17 @@ def as_text(value: Any) -> str:
 def fill(template: str, values: Mapping[str, Any], render: Callable[[Any], str] = as_text) -> str:
     """The template with every known placeholder replaced by its rendered value, in one pass.
 
-    A key is taken literally first, then as a dotted path into nested objects. What is unknown, and any
-    {{…}} that does not name metadata_…, stays as it is written.
+    A key is taken literally first, then as a dotted path into nested objects. What is unknown stays as it is
+    written; any {{…}} that does not name metadata_… is an escape, and loses one pair of braces.
     """
     if "{" not in template:
         return template
 
     def replacement(placeholder: re.Match[str]) -> str:
         key = _key(placeholder)
-        value = _MISSING if key is None else _look_up(key, values)
+        if key is None:
+            return placeholder[0][1:-1]
+        value = _look_up(key, values)
         return placeholder[0] if value is _MISSING else render(value)
 
     return _PLACEHOLDER.sub(replacement, template)

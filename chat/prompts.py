@@ -9,7 +9,7 @@ chat-template tokens and invisible tag characters as well. All other text stays 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from .placeholders import as_text, fill
@@ -23,6 +23,7 @@ GREETING_END: Final = "</END GREETING INSTRUCTIONS>"
 PAGE_START: Final = "<PAGE CONTENT> This is the text of the page that the user is looking at:"
 PAGE_END: Final = "</END PAGE CONTENT>"
 REMOVED: Final = "[removed]"
+VERIFIED_MARK: Final = "[verified]"
 
 GREETINGS: Final = {
     "proactive_response": "You have already greeted the user with this text; do not greet again:",
@@ -73,21 +74,39 @@ _SUSPECT: Final = re.compile(rf"[{_OPENERS}［\\{_CONTROLS}{_TAGS}]|\[[/A-Za-z]"
 def context_block(text: str) -> str:
     """The block for a context, given as its compact JSON text; "" for an empty one. One line for each key."""
     values = spelled(text)
-    if not values:
-        return ""
-    if _SUSPECT.search(text):
-        lines = "\n".join(f"{_flat(key)}: {_as_data(value)}" for key, value in values.items())
-        lines = _without_markers(lines)  # the end of one line and the start of the next could make one
-    else:
-        lines = "\n".join([f"{key}: {as_text(value)}" for key, value in values.items()])
-    return f"{CONTEXT_START}\n{lines}\n{CONTEXT_END}"
+    if not _SUSPECT.search(text):
+        return _block("\n".join([f"{key}: {as_text(value)}" for key, value in values.items()]))
+    return block_of([line(key, value) for key, value in values.items()])
 
 
-def greeting_instructions(method: str, text: str) -> str:
-    """What a session's first turn says of the greeting; "" without a text. KeyError for an unknown method."""
+def block_of(lines: Sequence[str]) -> str:
+    """The block of these lines; "" without any. The end of one and the start of the next could make a marker."""
+    return _block(_without_markers("\n".join(lines)))
+
+
+def _block(lines: str) -> str:
+    return f"{CONTEXT_START}\n{lines}\n{CONTEXT_END}" if lines else ""
+
+
+def line(label: str, value: Any) -> str:
+    """A key and its value, which is one of strict_json.spelled, on one line of the block."""
+    return f"{_flat(label)}: {_as_data(value)}"
+
+
+def marked_line(label: str, value: Any, verified: bool) -> str:
+    """The same with a mark before it where the value is verified; no other line can begin with that mark."""
+    if verified:
+        return f"{VERIFIED_MARK} {line(label, value)}"
+    return line(label.translate(_ROUND), value)
+
+
+def greeting_instructions(method: str, text: str, values: Mapping[str, Any] | None = None) -> str:
+    """What a session's first turn says of the greeting, its placeholders filled with these values (as in
+    system_prompt); "" without a text. KeyError for an unknown method."""
     if not text.strip():
         return ""
-    return f"{GREETING_START} {GREETINGS[method]}\n{_without_markers(text)}\n{GREETING_END}"
+    filled = fill(text, values or {}, _as_data)
+    return f"{GREETING_START} {GREETINGS[method]}\n{_without_markers(filled)}\n{GREETING_END}"
 
 
 def page_content_stamp(length: int, sha256: str) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 import orjson
 
 from . import client_context, prompts, shapes, transcripts
+from .delivery import Delivered, Plan, deliver
 from .errors import NotFound
 from .llm import ModelRequest, request_body
-from .models import ChatMessageHistory, Mentor, MentorVersion, MessageDebug, statements
+from .models import ChatMessageHistory, MentorVersion, MessageDebug, statements
 from .runner import model_request
 
 NOT_ASKED = "No question stands before this answer: there is no prompt."
@@ -29,23 +30,26 @@ def request_of(answer: ChatMessageHistory) -> ModelRequest:
         mentor_id=answer.session.mentor_id, number=answer.extra.mentor_version
     )
     context = client_context.in_force(answer.session_id, answer.extra.context_version)
-    in_message = answer.extra.delivery == Mentor.Delivery.USER_BLOCK
+    delivered = deliver(Plan.of(version), answer.extra.delivery, context.text, context.verified_keys)
     first = not transcripts.has_answered(asked.session_id, before=asked.sequence)
     user_prompt = prompts.compose_user_prompt(
-        prompts.greeting_instructions(version.greeting_method, version.greeting_text) if first else "",
+        _greeting(version, delivered) if first else "",
         asked.own_words if asked.deleted_at is None else prompts.REMOVED,
         _page_content(asked),
-        prompts.context_block(context.text) if in_message else "",
+        delivered.in_message,
     )
     return model_request(
         system_prompt=version.system_prompt,
-        delivery=answer.extra.delivery,
-        context_text=context.text,
+        delivered=delivered,
         history=_history(asked, version),
         user_prompt=user_prompt,
         model=answer.extra.model,
         parameters=version.model_parameters,
     )
+
+
+def _greeting(version: MentorVersion, delivered: Delivered) -> str:
+    return prompts.greeting_instructions(version.greeting_method, version.greeting_text, delivered.values)
 
 
 def is_whole(answer: ChatMessageHistory) -> bool:

@@ -15,15 +15,16 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 
-from . import access, leases, limits, llm, openings, prompts, refusals, strict_json, telemetry, turns
+from . import access, leases, limits, llm, openings, prompts, refusals, telemetry, turns
 from .cache import store
 from .database import in_database
-from .errors import ChatError, Draining, LeaseLost, ModelError, Unavailable
+from .delivery import Delivered
+from .errors import ChatError, Draining, LeaseLost, ModelError, SchemaViolation, Unavailable
 from .following import follow_turn
 from .live import LiveTurn, Process, process
 from .message_metadata import Attached
-from .models import ChatMessageHistory, Mentor
-from .payloads import BaseConsumerPayload
+from .models import ChatMessageHistory
+from .payloads import BaseConsumerPayload, PayloadWarning
 from .rates import check_token_rate
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,7 @@ class LLMRunner:
         self.credentials = credentials
         self.door = door
         self.grant: access.Grant
+        self.opening: openings.Opening
         self.begun: openings.Begun
         self.has_begun = False
         self.ending = llm.Ending("", None)
@@ -61,7 +63,11 @@ class LLMRunner:
         if here.draining:
             raise Draining()
         await here.start()
-        begun = await self._begin(here, cached_context)
+        try:
+            begun = await self._begin(here, cached_context)
+        except SchemaViolation as error:
+            self._count(here, refusals.of_error(error))
+            raise
         if isinstance(begun, openings.SentBefore):
             return follow_turn(begun.answer)
         self.begun, self.has_begun = begun, True
@@ -76,7 +82,9 @@ class LLMRunner:
 
     def _count_withheld(self, here: Process) -> None:
         """The values that were cut or kept out: the mentor's owner hears of them too."""
-        told = refusals.of_warnings([*self.payload.warnings, *self.begun.context.warnings])
+        self._count(here, refusals.of_warnings([*self.payload.warnings, *self.begun.context.warnings]))
+
+    def _count(self, here: Process, told: list[PayloadWarning]) -> None:
         if told:
             home = refusals.Home(self.grant.mentor.tenant_id, self.grant.mentor.id)
             here.tally.add(home, self.door, told, self.payload.session_id)
@@ -86,7 +94,7 @@ class LLMRunner:
             cached_context = await store().get_context(self.payload.session_id)
         self.grant = await self._authorise(fresh=False)
         await check_token_rate(self.grant.caller)
-        opening = openings.Opening(
+        opening = self.opening = openings.Opening(
             self.grant, self.payload, self.door, here.channel, limits.current(), cached_context, self.attached
         )
         async with here.alone(self.payload.session_id):
@@ -104,7 +112,9 @@ class LLMRunner:
 
     def _start_frame(self) -> dict[str, Any]:
         begun, payload = self.begun, self.payload
-        warnings = [*payload.warnings, *self.grant.warnings, *begun.context.warnings]
+        choice = openings.refused_choice(self.opening)
+        warnings = [*payload.warnings, *self.grant.warnings, *choice, *begun.context.warnings]
+        left_out = {"left_out": begun.delivered.left_out} if begun.delivered.left_out else {}
         frame: dict[str, Any] = {
             "generation_id": begun.answer,
             "message_id": begun.answer,
@@ -115,6 +125,7 @@ class LLMRunner:
                 "version": begun.context_version,
                 "changed": begun.context.changed,
                 "warnings": warnings,
+                **left_out,
             },
         }
         if begun.created and self.grant.caller.kind == "anonymous":
@@ -128,18 +139,16 @@ class LLMRunner:
 
     async def asetup_user_prompt(self) -> str:
         """What the model is given as the user's message: greeting, prompt, page content, context block."""
-        in_message = self.grant.mentor.context_delivery == Mentor.Delivery.USER_BLOCK
-        block = prompts.context_block(self.context_text) if in_message else ""
+        begun, payload = self.begun, self.payload
         return prompts.compose_user_prompt(
-            self.begun.greeting, self.payload.prompt, self.payload.page_content, block
+            begun.greeting, payload.prompt, payload.page_content, begun.delivered.in_message
         )
 
     async def _request(self) -> llm.ModelRequest:
         mentor = self.grant.mentor
         return model_request(
             system_prompt=mentor.system_prompt,
-            delivery=mentor.context_delivery,
-            context_text=self.context_text,
+            delivered=self.begun.delivered,
             history=self.begun.history,
             user_prompt=await self.asetup_user_prompt(),
             model=mentor.model or settings.LLM_MODEL,
@@ -255,17 +264,14 @@ async def _persist(held: leases.Held, outcome: leases.Outcome) -> None:
 def model_request(
     *,
     system_prompt: str,
-    delivery: str,
-    context_text: str,
+    delivered: Delivered,
     history: Sequence[tuple[str, str | None]],
     user_prompt: str,
     model: str,
     parameters: dict[str, Any],
 ) -> llm.ModelRequest:
     """What a model is sent: the same for the turn that sends it and for the one who rebuilds it later."""
-    block = prompts.context_block(context_text) if delivery == Mentor.Delivery.SYSTEM_PROMPT else ""
-    values = {} if delivery == Mentor.Delivery.OFF else strict_json.spelled(context_text)
-    system = prompts.system_prompt(system_prompt, values, block)
+    system = prompts.system_prompt(system_prompt, delivered.values, delivered.in_system_prompt)
     return llm.ModelRequest(model, prompts.messages(system, history, user_prompt), parameters)
 
 

@@ -25,7 +25,16 @@ from .errors import (
     TurnInProgress,
 )
 from .models import ChatMessageHistory, Mentor, statements
-from .openings import Begun, Opening, SentBefore, StaleGrant, greeting_of, write_params
+from .openings import (
+    Begun,
+    Opening,
+    SentBefore,
+    StaleGrant,
+    chosen_delivery,
+    delivered_of,
+    greeting_of,
+    write_params,
+)
 from .payloads import BaseConsumerPayload
 
 
@@ -40,6 +49,7 @@ class _Locked:
     context_version: int
     context_digest: str
     next_sequence: int
+    delivery: str
     turn_id: UUID | None
     fence: int
     busy: bool
@@ -91,6 +101,7 @@ def _begin_as_left(opening: Opening) -> Begun | None:
         "token": token.id if token else None,
         "rate_span": 2 * opening.limits.turns_per_minute_per_session,
         "left_digest": row.context_digest,
+        "left_delivery": row.delivery,
         "user": row.user_id,
     }
     history = statements.write_turn_if_as_left({**write_params(opening, begun), **conditions})
@@ -104,7 +115,9 @@ def _begin_as_left(opening: Opening) -> Begun | None:
 
 def _text_as_left(opening: Opening, row: _Locked) -> str | None:
     """The text of the context in force, where the payload leaves it in force and it is known without a query."""
-    sent = opening.payload.metadata_text
+    sent, plan = opening.payload.metadata_text, opening.grant.mentor.plan
+    if plan.mark_verified or (sent is not None and plan.policy.judges):
+        return None
     if sent is None and not row.context_digest:
         return client_context.EMPTY
     text = opening.cached_context if sent is None else sent
@@ -121,6 +134,7 @@ def _remember(begun: Begun, row: _Locked) -> None:
         context_version=begun.context_version,
         context_digest=begun.context.context.digest if begun.context.changed else row.context_digest,
         next_sequence=begun.sequence + 1,
+        delivery=begun.session_delivery,
         fence=begun.fence,
     )
 
@@ -259,17 +273,20 @@ def _sent_before(message: UUID | str, payload_digest: str) -> SentBefore:
 def _decide(opening: Opening, row: _Locked) -> tuple[Decision, bool]:
     """What the payload's metadata comes to, and whether the cache should be filled with the result."""
     sent, session_id = opening.payload.metadata_text, opening.payload.session_id
-    if sent is None:
-        text, fill = client_context.text_in_force(
-            opening.cached_context,
-            row.context_digest,
-            lambda: client_context.in_force(session_id, row.context_version),
-        )
+    caller, plan = opening.grant.caller, opening.grant.mentor.plan
+
+    def stored() -> InForce:
+        return client_context.in_force(session_id, row.context_version)
+
+    if sent is None and not plan.mark_verified:
+        text, fill = client_context.text_in_force(opening.cached_context, row.context_digest, stored)
         return Decision(InForce(text), changed=False), fill
-    if client_context.is_in_force(sent, row.context_digest, verified=opening.grant.caller.verified):
+    judged = plan.mark_verified or plan.policy.judges
+    if sent and not judged and client_context.is_in_force(sent, row.context_digest, verified=caller.verified):
         return Decision(InForce(sent), changed=False), False
-    now = client_context.in_force(session_id, row.context_version)
-    decision = client_context.decide(now, sent, verified=opening.grant.caller.verified)
+    decision = client_context.decide(
+        stored(), sent, verified=caller.verified, policy=plan.policy, operator=caller.kind == "staff"
+    )
     return decision, decision.changed
 
 
@@ -285,6 +302,8 @@ def _write(opening: Opening, row: _Locked, created: bool) -> Begun:
 
 
 def _begun_by(opening: Opening, row: _Locked, decision: Decision, *, fill_cache: bool) -> Begun:
+    mentor, session_delivery = opening.grant.mentor, chosen_delivery(opening, row.delivery)
+    delivered = delivered_of(mentor, session_delivery, decision)
     return Begun(
         session_id=opening.payload.session_id,
         user_message=opening.user_message,
@@ -294,7 +313,9 @@ def _begun_by(opening: Opening, row: _Locked, decision: Decision, *, fill_cache:
         context=decision,
         context_version=row.context_version + decision.changed,
         fill_cache=fill_cache,
-        greeting=greeting_of(opening.grant.mentor, first=_is_first(opening.payload.session_id, row)),
+        delivered=delivered,
+        session_delivery=session_delivery,
+        greeting=greeting_of(mentor, delivered, first=_is_first(opening.payload.session_id, row)),
         history=[],
         created=False,
     )
@@ -310,27 +331,28 @@ def _is_first(session_id: UUID, row: _Locked) -> bool:
 def _begun_before(opening: Opening, row: _Locked) -> Begun:
     """The commit of this very opening succeeded, but its confirmation was lost: what it stored, read back."""
     answer = ChatMessageHistory.objects.get(id=opening.answer)
-    mentor, in_force = (
-        opening.grant.mentor,
-        client_context.in_force(opening.payload.session_id, row.context_version),
-    )
+    mentor, session_id = opening.grant.mentor, opening.payload.session_id
+    in_force = client_context.in_force(session_id, row.context_version)
+    decision = Decision(in_force, changed=opening.payload.metadata_text is not None)
+    delivered = delivered_of(mentor, row.delivery, decision)
+    is_first = not transcripts.has_answered(session_id, before=answer.sequence)
     params = {
-        "session": answer.session_id,
+        "session": session_id,
         "sequence": answer.sequence - 1,
         "history_window": mentor.history_window,
     }
     return Begun(
-        session_id=answer.session_id,
+        session_id=session_id,
         user_message=opening.user_message,
         answer=answer.id,
         sequence=answer.sequence,
         fence=row.fence,
-        context=Decision(in_force, changed=opening.payload.metadata_text is not None),
+        context=decision,
         context_version=row.context_version,
         fill_cache=True,
-        greeting=greeting_of(
-            mentor, first=not transcripts.has_answered(answer.session_id, before=answer.sequence)
-        ),
+        delivered=delivered,
+        session_delivery=row.delivery,
+        greeting=greeting_of(mentor, delivered, first=is_first),
         history=statements.history(params),
         created=answer.sequence == 2,
     )

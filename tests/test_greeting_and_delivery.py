@@ -78,7 +78,7 @@ def test_a_greeting_is_for_the_first_turn_only(
     one.say("And now?", metadata={})
     first, later = sent(model, 0)[-1][1], sent(model, 1)
     assert first.startswith("<GREETING INSTRUCTIONS>")
-    assert "Welcome, {stateCode}.\n</END GREETING INSTRUCTIONS>\n\nHello.\n\n" in first
+    assert "Welcome, CA.\n</END GREETING INSTRUCTIONS>\n\nHello.\n\n" in first
     assert [content for role, content in later if role == "user"] == ["Hello.", "And now?"]
 
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     {"errors", "limits", "strict_json", "payloads", "placeholders", "prompts", "filters"}
     | {"changes", "wire_names", "reading", "origins", "message_metadata", "posts", "told"}
-    | {"writes", "patches"},
+    | {"writes", "patches", "schemas", "policies", "admissions", "delivery"},
     {"llm", "cache", "telemetry", "news"},
     {"models", "database"},
     {

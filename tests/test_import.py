@@ -217,10 +217,10 @@ def test_answers_have_usage_only_where_it_is_wished_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "model", "idle"),
     [
-        (SESSIONS, Session, {"turn_id", "turn_lease_until"}),
+        (SESSIONS, Session, {"turn_id", "turn_lease_until", "delivery"}),
         (VERSIONS, SessionContextVersion, {"token_id", "address_class"}),
         (MESSAGES, ChatMessageHistory, {"rejected_metadata", "filenames", "sender_id", "deleted_at"}),
-        (EXTRAS, ChatMessageHistoryExtra, set()),
+        (EXTRAS, ChatMessageHistoryExtra, {"left_out"}),
     ],
 )
 def test_every_column_is_written(table: Table, model: type[models.Model], idle: set[str]) -> None:

@@ -202,14 +202,12 @@ def test_what_is_not_supported_yet_is_named() -> None:
     payload = accepted(
         document_filter={"year": 2026},
         file_references=[{"file_id": "1"}],
-        include_metadata_in_prompt=False,
         flow={**FLOW, "pathway": "p"},
     )
     assert [(warning["code"], warning["pointer"]) for warning in payload.warnings] == [
         ("not_supported_yet", "/document_filter"),
         ("not_supported_yet", "/file_references"),
         ("not_supported_yet", "/flow/pathway"),
-        ("not_supported_yet", "/include_metadata_in_prompt"),
     ]
 
 

@@ -45,10 +45,8 @@ def test_a_known_placeholder_becomes_its_value(template: str, filled: str) -> No
     "template",
     [
         "{unknown} {{metadata_unknown}}",
-        "{{state}}",
-        "{{{state}}}",
         "{user.phone} {user.name.first} {tags.0} {state.}",
-        "{} {{}} { state } {{metadata_}}",
+        "{} { state } {{metadata_}}",
         '{"state": "CA"}',
         "{state {state",
         "no braces",
@@ -57,6 +55,19 @@ def test_a_known_placeholder_becomes_its_value(template: str, filled: str) -> No
 )
 def test_everything_else_stays_as_it_is_written(template: str) -> None:
     assert fill(template, VALUES) == template
+
+
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        ("{{state}}", "{state}"),
+        ("{{unknown}} {{}} {{ a b }}", "{unknown} {} { a b }"),
+        ("{{{state}}}", "{{state}}"),
+        ("{{state}} is {state}", "{state} is CA"),
+    ],
+)
+def test_doubled_braces_are_an_escape(template: str, told: str) -> None:
+    assert fill(template, VALUES) == told
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_both_databases_leave_these_rows(coach: Mentor, token: str) -> None:
         **{"tenant_id": 0, "mentor_id": 0, "user_id": "", "anonymous": False, "title": ""},
         **{"metadata": {"client_context": {"stateCode": "CA"}}, "context_version": 1, "next_sequence": 5},
         **{"context_digest": rows["session"]["context_digest"], "turn_id": False, "turn_fence": 2},
-        **{"turn_holder": "", "turn_lease_until": False, "turn_stop": False},
+        **{"turn_holder": "", "turn_lease_until": False, "turn_stop": False, "delivery": ""},
     }
     assert [
         (m["sequence"], m["role"], m["text"], m["status"], m["finished_at"]) for m in rows["messages"]

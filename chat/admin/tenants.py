@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.db import models
 from django.db.models import QuerySet
 from django.forms import Field
+from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -33,7 +34,8 @@ class DeletedWhileUnused(TenantScoped):
         self, db_field: models.Field[Any, Any], request: Any, **kwargs: Any
     ) -> Field | None:
         if isinstance(db_field, models.JSONField):
-            return db_field.formfield(form_class=StrictJSONField, empty=db_field.default)
+            widget = {"widget": kwargs["widget"]} if "widget" in kwargs else {}
+            return db_field.formfield(form_class=StrictJSONField, empty=db_field.default, **widget)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
@@ -67,6 +69,9 @@ class Prompting:
 
 
 class MentorAdmin(DeletedWhileUnused):
+    class Media:
+        js = [Script("admin-schema.js", type="module")]
+
     tenant_lookup = "tenant_id"
     form = MentorForm
     list_display = ("slug", "name", "tenant", "is_active", "allow_anonymous", "context_delivery", "version")
@@ -76,7 +81,17 @@ class MentorAdmin(DeletedWhileUnused):
     fieldsets = (
         (None, {"fields": ("tenant", "name", "slug", "unique_id", "description", "is_active", "see_also")}),
         ("Prompts", {"fields": ("system_prompt", "greeting_method", "greeting_text", "starter_prompts")}),
-        ("Model", {"fields": ("model", "model_parameters", "history_window", "context_delivery")}),
+        ("Model", {"fields": ("model", "model_parameters", "history_window")}),
+        (
+            "Context before the model",
+            {
+                "fields": (
+                    *("context_delivery", "context_keys", "context_labels", "context_budget"),
+                    *("mark_verified", "allow_metadata_in_prompt"),
+                )
+            },
+        ),
+        ("Schema of the context", {"fields": ("context_schema", "schema_mode")}),
         ("Who may talk", {"fields": ("allow_anonymous", "anonymous_continuation", "allowed_origins")}),
         ("Frame", {"fields": ("show_context",)}),
         ("Storing", {"fields": ("keep_page_content", "version", "created_at", "updated_at")}),

@@ -10,10 +10,18 @@ import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 
-from chat import strict_json
+from chat import policies, schemas, strict_json
 from chat.errors import ChatError, Detail
 from chat.models import ApiToken, Mentor
 from chat.models.tenants import MOST_PINNED_KEYS, check_pinned_key
@@ -43,6 +51,20 @@ def _each_once(keys: list[str]) -> list[str]:
     return keys
 
 
+def _schema_text(schema: object) -> object:
+    """A schema may stand in the document as itself."""
+    return strict_json.dumps(schema) if isinstance(schema, dict) else schema
+
+
+def _known_schema(text: str) -> str:
+    try:
+        policies.check(text)
+    except schemas.InvalidSchema as error:
+        found = [f"{one['pointer'] or '/'}: {one['message']}" for one in error.details]
+        raise ValueError(f"is not a schema that can be used. {' '.join(found)}") from None
+    return text
+
+
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Slug = Annotated[str, Field(pattern=r"^[-a-zA-Z0-9_]+\z", max_length=100)]
 
@@ -63,6 +85,13 @@ class MentorSpec(_Spec):
     model_parameters: dict[str, Any] = {}
     history_window: Annotated[int, Field(ge=0, le=500)] = 20
     context_delivery: Literal["user_block", "system_prompt", "off"] = "user_block"
+    context_keys: Annotated[list[Annotated[str, Field(min_length=1)]], AfterValidator(_each_once)] = []
+    context_labels: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    context_budget: Annotated[int, Field(ge=0)] | None = None
+    mark_verified: bool = False
+    context_schema: Annotated[str, BeforeValidator(_schema_text), AfterValidator(_known_schema)] = ""
+    schema_mode: Literal["enforce", "warn", "strip"] = "enforce"
+    allow_metadata_in_prompt: bool = False
     keep_page_content: bool = False
     show_context: bool = False
     allow_anonymous: bool = False

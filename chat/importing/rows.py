@@ -15,8 +15,10 @@ from uuid import UUID
 
 from chat import client_context, prompts
 from chat.client_context import InForce
+from chat.delivery import Plan, deliver
 from chat.models import Mentor
 from chat.models.messages import uuid7
+from chat.policies import Policy
 
 from .files import Conversation, Turn
 from .timing import Range, Written, times
@@ -106,9 +108,12 @@ def session_id(conversation: Conversation, repeat: int) -> UUID:
 def messages(turns: tuple[Turn, ...], mentor: Mentor) -> list[Message]:
     """The context law over one conversation: a user's turn may change the context, everybody is under it."""
     now, version, found = InForce(), 0, []
+    # The past is not judged; but what is never stored is not stored of it either.
+    policy = Plan.of(mentor).policy
+    policy = Policy(masked_when_stored=policy.masked_when_stored, views=policy.views)
     for number, turn in enumerate(turns):
         sent = turn.metadata if turn.role == "user" else None
-        decision = client_context.decide(now, sent, verified=False)
+        decision = client_context.decide(now, sent, verified=False, policy=policy)
         now, version = decision.context, version + decision.changed
         content = _content(turn, mentor, now.text, first=number == 0)
         found.append(Message(turn, content, now, version, decision.changed))
@@ -119,11 +124,13 @@ def _content(turn: Turn, mentor: Mentor, context: str, *, first: bool) -> str:
     """A user's message as the composer would have stored it; any other as it was."""
     if turn.role != "user":
         return turn.text
-    in_message = mentor.context_delivery == Mentor.Delivery.USER_BLOCK
-    greeting = prompts.greeting_instructions(mentor.greeting_method, mentor.greeting_text) if first else ""
-    return prompts.compose_user_prompt(
-        greeting, turn.text, "", prompts.context_block(context) if in_message else ""
-    )
+    delivered = deliver(Plan.of(mentor), mentor.context_delivery, context)
+    greeting = ""
+    if first:
+        greeting = prompts.greeting_instructions(
+            mentor.greeting_method, mentor.greeting_text, delivered.values
+        )
+    return prompts.compose_user_prompt(greeting, turn.text, "", delivered.in_message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,9 @@ class ChatMessageHistoryExtra(models.Model):
     )
     context_version = models.PositiveIntegerField(default=0)
     delivery = models.CharField(max_length=20, choices=Prompting.Delivery.choices, blank=True)
+    left_out = models.JSONField(
+        null=True, help_text="Keys of the context that the model was not given, and why; null: none."
+    )
     mentor_version = models.PositiveIntegerField(default=0)
     model = models.CharField(max_length=200, blank=True)
     finish_reason = models.CharField(max_length=50, blank=True)

@@ -27,6 +27,8 @@ class Session(models.Model):
     context_version = models.PositiveIntegerField(default=0)
     # Of the text of the context in force: tells an equal or a stale value without reading it.
     context_digest = models.CharField(max_length=32, blank=True, editable=False)
+    # What include_metadata_in_prompt made of the mentor's way to deliver it; empty: nothing.
+    delivery = models.CharField(max_length=20, blank=True, db_default="", editable=False)
     next_sequence = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -21,6 +21,7 @@ _POSTGRES = {
     "for_update": "FOR UPDATE OF s",
     "value": "CAST(CAST(%(value)s AS text) AS jsonb)",
     "verified_keys": "CAST(%(verified_keys)s AS jsonb)",
+    "left_out": "CAST(%(left_out)s AS jsonb)",
     "current_context": "metadata -> 'client_context'",
     "with_context": "jsonb_set(metadata, '{client_context}', CAST(CAST(%(value)s AS text) AS jsonb))",
     "empty": "'{}'::jsonb",
@@ -35,6 +36,7 @@ _SQLITE = {
     "for_update": "",  # BEGIN IMMEDIATE already holds the database's one write lock
     "value": "%(value)s",
     "verified_keys": "%(verified_keys)s",
+    "left_out": "%(left_out)s",
     "current_context": "json_extract(metadata, '$.client_context')",
     "with_context": "json_set(metadata, '$.client_context', json(%(value)s))",
     "empty": "'{}'",
@@ -44,7 +46,7 @@ _SQLITE = {
 
 _LOCK = """
 SELECT s.tenant_id, s.mentor_id, s.user_id, s.anonymous, s.context_version, s.context_digest, s.next_sequence,
-  s.turn_id, s.turn_fence, (s.turn_id IS NOT NULL AND s.turn_lease_until > {now}),
+  s.delivery, s.turn_id, s.turn_fence, (s.turn_id IS NOT NULL AND s.turn_lease_until > {now}),
   (SELECT m.revision FROM chat_mentor m WHERE m.id = %(mentor)s),
   (CAST(%(token)s AS bigint) IS NULL OR EXISTS (
     SELECT 1 FROM chat_apitoken t WHERE t.id = %(token)s AND t.revoked_at IS NULL
@@ -58,8 +60,8 @@ FROM chat_session s WHERE s.id = %(session)s {for_update}
 """
 _CREATE = """
 INSERT INTO chat_session (id, tenant_id, mentor_id, user_id, anonymous, title, metadata, context_version,
-  context_digest, next_sequence, created_at, updated_at, turn_fence, turn_holder, turn_stop)
-VALUES (%(session)s, %(tenant)s, %(mentor)s, %(user)s, %(anonymous)s, '', {no_context}, 0, '', 1, {now}, {now},
+  context_digest, delivery, next_sequence, created_at, updated_at, turn_fence, turn_holder, turn_stop)
+VALUES (%(session)s, %(tenant)s, %(mentor)s, %(user)s, %(anonymous)s, '', {no_context}, 0, '', '', 1, {now}, {now},
   0, '', false)
 ON CONFLICT (id) DO NOTHING
 """
@@ -68,7 +70,8 @@ _AS_LEFT = """
 SELECT 1 FROM chat_session s
 WHERE s.id = %(session)s AND s.turn_id IS NULL AND s.turn_fence = %(fence)s - 1
   AND s.next_sequence = %(sequence)s AND s.context_version = %(context_version)s
-  AND s.context_digest = %(left_digest)s AND s.user_id = %(user)s AND s.mentor_id = %(mentor)s
+  AND s.context_digest = %(left_digest)s AND s.delivery = %(left_delivery)s
+  AND s.user_id = %(user)s AND s.mentor_id = %(mentor)s
   AND (SELECT m.revision FROM chat_mentor m WHERE m.id = %(mentor)s) = %(revision)s
   AND (CAST(%(token)s AS bigint) IS NULL OR EXISTS (
     SELECT 1 FROM chat_apitoken t WHERE t.id = %(token)s AND t.revoked_at IS NULL
@@ -92,14 +95,14 @@ SELECT %(answer)s, %(session)s, CAST(%(sequence)s AS integer) + 1, 'mentor', 'ch
 """
 _SNAPSHOT = "COALESCE({value}, (SELECT {current_context} FROM chat_session WHERE id = %(session)s), {empty})"
 _EXTRAS = """
-INSERT INTO chat_chatmessagehistoryextra (message_id, session_id, metadata, context_version, delivery, mentor_version,
-  model, finish_reason, error, page_content_length, page_content_sha256, page_content)
+INSERT INTO chat_chatmessagehistoryextra (message_id, session_id, metadata, context_version, delivery, left_out,
+  mentor_version, model, finish_reason, error, page_content_length, page_content_sha256, page_content)
 SELECT %(user_message)s, %(session)s, {snapshot}, CAST(%(context_version)s AS integer), %(delivery)s,
-  CAST(%(mentor_version)s AS integer), '', '', '', CAST(%(page_content_length)s AS integer),
+  {left_out}, CAST(%(mentor_version)s AS integer), '', '', '', CAST(%(page_content_length)s AS integer),
   %(page_content_sha256)s, %(page_content)s WHERE true {held}
 UNION ALL
 SELECT %(answer)s, %(session)s, {snapshot}, CAST(%(context_version)s AS integer), %(delivery)s,
-  CAST(%(mentor_version)s AS integer), %(model)s, '', '', NULL, '', '' WHERE true {held}
+  {left_out}, CAST(%(mentor_version)s AS integer), %(model)s, '', '', NULL, '', '' WHERE true {held}
 """
 _VERSION = """
 INSERT INTO chat_sessioncontextversion (session_id, number, text, value, verified_keys, author, door, token_id,
@@ -109,7 +112,8 @@ VALUES (%(session)s, %(context_version)s, CAST(%(value)s AS text), {value}, {ver
 """
 _TAKE = """
 UPDATE chat_session SET next_sequence = %(sequence)s + 2, turn_id = %(answer)s, turn_fence = %(fence)s,
-  turn_holder = %(holder)s, turn_lease_until = {lease}, turn_stop = false, updated_at = {now}{context}
+  turn_holder = %(holder)s, turn_lease_until = {lease}, turn_stop = false, delivery = %(session_delivery)s,
+  updated_at = {now}{context}
 WHERE id = %(session)s {held}
 """
 _NEW_CONTEXT = (
@@ -157,8 +161,8 @@ def lock_session(params: Params) -> Row | None:
     """The session's row under its lock, with what a turn must know before it may write.
 
     Params: session, mentor, token, client_message_id, rate_span. Columns: tenant, mentor, user, anonymous,
-    context version, context digest, next sequence, running turn, fence, busy, the mentor's revision, token good,
-    id of a message with that client_message_id, seconds since the turn that many sequences ago.
+    context version, context digest, next sequence, delivery, running turn, fence, busy, the mentor's revision,
+    token good, id of a message with that client_message_id, seconds since the turn that many sequences ago.
     """
     rows = _fetch_all("lock", _LOCK, params)
     return rows[0] if rows else None
@@ -195,7 +199,7 @@ def write_turn(params: Params, *, new_context: bool) -> list[tuple[str, str]]:
 def write_turn_if_as_left(params: Params) -> list[tuple[str, str]] | None:
     """The same without the lock, in one statement, if the session is as params say it was left; else None.
 
-    PostgreSQL's only. Beside write_turn's params: mentor, revision, token, rate_span, left_digest, user.
+    PostgreSQL's only. Beside write_turn's params: mentor, revision, token, rate_span, left_digest, left_delivery, user.
     """
     take = _TAKE.replace("{context}", "")
     return _write_and_read("write-as-left", [_AS_LEFT, _MESSAGES, _EXTRAS, take, _HISTORY], params)

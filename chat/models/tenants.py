@@ -18,6 +18,8 @@ from django.utils import timezone
 from ..errors import InvalidFilter
 from ..filters import read_path, written_path
 from ..origins import check_pattern
+from ..policies import check as check_policy
+from ..schemas import InvalidSchema
 
 MOST_PINNED_KEYS = 8
 
@@ -68,6 +70,20 @@ def _check_object(value: object) -> None:
         raise ValidationError("This must be an object.")
 
 
+def _check_labels(value: object) -> None:
+    if not isinstance(value, dict) or not all(isinstance(label, str) and label for label in value.values()):
+        raise ValidationError("This must be an object of texts.")
+
+
+def _check_schema(text: str) -> None:
+    try:
+        check_policy(text)
+    except InvalidSchema as error:
+        raise ValidationError(
+            [f"{one['pointer'] or '/'}: {one['message']}" for one in error.details]
+        ) from None
+
+
 class Tenant(models.Model):
     """An organisation; it owns mentors, tokens and sessions."""
 
@@ -109,6 +125,11 @@ class Prompting(models.Model):
         SYSTEM_PROMPT = "system_prompt", "a block at the end of the system prompt"
         OFF = "off", "not shown to the model"
 
+    class SchemaMode(models.TextChoices):
+        ENFORCE = "enforce", "what it does not allow is refused"
+        WARN = "warn", "what it does not allow is taken, with a warning"
+        STRIP = "strip", "what it does not know is left out, the rest refused"
+
     system_prompt = models.TextField(blank=True)
     greeting_method = models.CharField(
         max_length=20, choices=GreetingMethod.choices, default=GreetingMethod.PROACTIVE_RESPONSE
@@ -124,6 +145,35 @@ class Prompting(models.Model):
         help_text="How many earlier messages the model is shown.",
     )
     context_delivery = models.CharField(max_length=20, choices=Delivery.choices, default=Delivery.USER_BLOCK)
+    context_keys = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[_check_strings],
+        help_text='The keys that the model is shown, the most important first; "*" stands for all others. '
+        "Empty: all of them, as they were sent.",
+    )
+    context_labels = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[_check_labels],
+        help_text='What the model reads for a key, such as {"stateCode": "US state"}.',
+    )
+    context_budget = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Tokens (of four bytes) that the context may take; what does not fit is left out.",
+    )
+    mark_verified = models.BooleanField(
+        default=False, help_text="The model is told which values the tenant's own server stands for."
+    )
+    context_schema = models.TextField(
+        blank=True,
+        validators=[_check_schema],
+        help_text="JSON Schema (2020-12) of the context, with the policy of its keys. Empty: any object.",
+    )
+    schema_mode = models.CharField(
+        max_length=10, choices=SchemaMode.choices, default=SchemaMode.ENFORCE, verbose_name="what it does"
+    )
 
     class Meta:
         abstract = True
@@ -148,6 +198,10 @@ class Mentor(Prompting):
     starter_prompts = models.JSONField(default=list, blank=True, validators=[_check_strings])
     keep_page_content = models.BooleanField(
         default=False, help_text="Off: of page content only its length and SHA-256 are stored."
+    )
+    allow_metadata_in_prompt = models.BooleanField(
+        default=False,
+        help_text="Visitors may have their context put into the system prompt, by include_metadata_in_prompt.",
     )
     show_context = models.BooleanField(
         default=False, help_text="Users of the embedded frame are shown what the mentor knows of them."

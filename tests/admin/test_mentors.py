@@ -24,6 +24,7 @@ def form_of(mentor: Mentor, **more: Any) -> dict[str, Any]:
         "model_parameters": "{}",
         "history_window": "20",
         "context_delivery": mentor.context_delivery,
+        "schema_mode": mentor.schema_mode,
         "anonymous_continuation": mentor.anonymous_continuation,
         "allowed_origins": "[]",
     }

@@ -208,7 +208,7 @@ def test_a_page_patches_below_what_is_verified(backend: Writer, page: Writer) ->
     backend.put({"plan": "pro"})
     status, told = page.patch({"plan": None, "page": "/exam"})
     assert (status, told["client_context"]) == (200, {"page": "/exam", "plan": "pro"})
-    kept = [{"code": "verified_key_kept", "pointer": "/client_context/plan", "message": SENTENCE}]
+    kept = [{"code": "verified_key_kept", "pointer": "/metadata/plan", "message": SENTENCE}]
     assert told["warnings"] == kept
     assert patch(page, {"op": "remove", "path": "/plan"})[1]["warnings"] == kept
     assert patch(page, {"op": "replace", "path": "/plan", "value": 1})[1]["warnings"] == kept

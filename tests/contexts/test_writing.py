@@ -186,7 +186,7 @@ def test_a_page_writes_below_what_is_verified(backend: Writer, page: Writer, ses
         version=2,
         author=None,
         verified_keys=["plan"],
-        warnings=[{"code": "verified_key_kept", "pointer": "/client_context/plan", "message": SENTENCE}],
+        warnings=[{"code": "verified_key_kept", "pointer": "/metadata/plan", "message": SENTENCE}],
     )
     assert page.at("DELETE")[1]["client_context"] == {"plan": "pro"}
     assert backend.at("DELETE")[1]["client_context"] == {}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from analytics.metrics import METRICS
-from chat import limits, sse
+from chat import limits, policies, sse
 from chat.errors import ChatError
 from chat.filters import FIELDS
 from chat.filters.conditions import OPERATORS
@@ -40,8 +40,20 @@ def test_the_answers_at_once_of_a_socket() -> None:
 
 def test_the_warnings() -> None:
     source = "".join(path.read_text() for path in (ROOT / "chat").glob("*.py"))
-    codes = {one or other for one, other in re.findall(r'_warning\(\s*"(\w+)"|"code": "(\w+)"', source)}
+    codes = {
+        one or other for one, other in re.findall(r'(?<![.\w])_?warning\(\s*"(\w+)"|"code": "(\w+)"', source)
+    }
     assert {row[0] for row in table("docs/integrators/payload.md", "| code |")} == codes
+
+
+def test_the_annotations_of_a_schema() -> None:
+    rows = [row[0] for row in table("docs/integrators/schema.md", "| annotation |") if row[0]]
+    assert tuple(rows) == policies._ANNOTATIONS
+
+
+def test_what_a_schema_may_do() -> None:
+    rows = table("docs/integrators/schema.md", "| `schema_mode` |")
+    assert [re.split(r"[` ]", row[0])[0] for row in rows] == list(policies.MODES)
 
 
 def kinds(kind: type[ChatError]) -> Iterator[type[ChatError]]:
