@@ -37,14 +37,14 @@ class BrowserDoor(Door):
             return self.refusal(stored["warnings"])
         if not visit.begun:
             visit.session_id, visit.begun = self.place.newest(), True
-        warned = pointers(stored["warnings"], self.root)
+        warned = pointers(stored["warnings"])
         return Outcome(None, stored["version"], stored["changed"], warned)
 
     def refusal(self, warnings: list[Any]) -> Outcome:
         """The frame has a name of its own for what it refuses itself."""
         first = warnings[0]
         code = {"invalid_metadata": "invalid_payload"}.get(first["code"], first["code"])
-        return Outcome(Refusal(code, self.below(first["pointer"])))
+        return Outcome(Refusal(code, self.below(first["pointer"], code)))
 
     def say(self, shown: Shown, words: str) -> None:
         shown.type(words)

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from chat.cache import context_key
 from tests.conformance.doors import performed, wanted
 from tests.conformance.stage import Place, Visit
-from tests.conformance.table import CASES, NY, Case, Loss, Who, told_alike
+from tests.conformance.table import CASES, NY, Case, Loss, Rule, Who, told_alike
 from tests.faults.web import Web
 from tests.model_server import ModelServer
 
@@ -74,23 +74,28 @@ def person(browser: Browser) -> Iterator[Callable[[], Page]]:
         context.close()
 
 
+Doors = Callable[[type[BrowserDoor], Rule], BrowserDoor]
+
+
 @pytest.fixture(scope="module")
-def doors(
-    place: Place, web: Web, school: Site, person: Callable[[], Page]
-) -> Callable[[type[BrowserDoor]], BrowserDoor]:
+def doors(place: Place, web: Web, school: Site, person: Callable[[], Page]) -> Doors:
     """A door, whose page stays open from case to case; an address is opened anew."""
-    kept: dict[type[BrowserDoor], BrowserDoor] = {}
+    kept: dict[tuple[type[BrowserDoor], Rule], BrowserDoor] = {}
 
-    def around(query: str) -> Around:
-        return Around(person(), school, f"{web.url}/embed/school/{LAW}/{query}", path="/law").open()
+    def made(door: type[BrowserDoor], rule: Rule) -> BrowserDoor:
+        there = place.under(rule)
 
-    def host(_: str) -> Host:
-        return Host(person(), web, school).open(attributes=f'data-mentor="{LAW}" data-container="#place"')
+        def around(query: str) -> Around:
+            address = f"{web.url}/embed/school/{there.mentor}/{query}"
+            return Around(person(), school, address, path="/law").open()
 
-    def made(door: type[BrowserDoor]) -> BrowserDoor:
-        if door is Parameters or door not in kept:
-            kept[door] = door(place, host if door is Script else around)
-        return kept[door]
+        def host(_: str) -> Host:
+            attributes = f'data-mentor="{there.mentor}" data-container="#place"'
+            return Host(person(), web, school).open(attributes=attributes)
+
+        if door is Parameters or (door, rule) not in kept:
+            kept[door, rule] = door(there, host if door is Script else around)
+        return kept[door, rule]
 
     return made
 
@@ -102,9 +107,9 @@ def able() -> list[Any]:
 
 @pytest.mark.parametrize(("door", "case"), able())
 def test_a_page_leaves_the_same_as_every_door(
-    doors: Callable[..., BrowserDoor], place: Place, door: type[BrowserDoor], case: Case
+    doors: Doors, place: Place, door: type[BrowserDoor], case: Case
 ) -> None:
     outcomes, left = wanted(place, case, Who.PAGE)
-    told, found = performed(doors(door), Visit(Who.PAGE), case)
+    told, found = performed(doors(door, case.rule), Visit(Who.PAGE), case)
     assert [pair for pair in zip(told, outcomes, strict=True) if not told_alike(*pair)] == []
     assert found == left

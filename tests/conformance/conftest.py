@@ -16,8 +16,8 @@ from chat.models import Mentor
 from tests.model_server import ModelServer
 from tests.services import free_port
 
-from .stage import Place
-from .table import MODEL, NY, Loss
+from .stage import Place, slug
+from .table import MODEL, NY, SCHEMA, SYSTEM, Loss, Rule
 
 
 def rows(sql: str, *params: Any) -> list[tuple[Any, ...]]:
@@ -79,5 +79,9 @@ def place(
     monkeypatch.setattr(cache, "_keeping_paused_until", 0.0)  # as it is afterwards again
     coach.model = MODEL
     coach.save()
+    for rule in (Rule.ENFORCE, Rule.WARN, Rule.STRIP):
+        same = {"name": "Coach", "system_prompt": SYSTEM, "model": MODEL, "allow_anonymous": True}
+        ruled = {"slug": slug("coach", rule), "context_schema": SCHEMA, "schema_mode": rule.value}
+        Mentor(tenant=coach.tenant, **same, **ruled).save()
     postgres = connection.vendor == "postgresql"
     yield Place(live, "demo", "coach", token, model, rows, OurCache(settings), postgres)

@@ -94,11 +94,12 @@ class Door:
     def refused(self, told: Frame) -> Outcome:
         """The error object of sockets and of SSE, or a problem document."""
         first = (told.get("details") or told.get("errors") or [{}])[0].get("pointer")
-        return Outcome(Refusal(told["code"], None if first is None else self.below(first)))
+        return Outcome(Refusal(told["code"], None if first is None else self.below(first, told["code"])))
 
-    def below(self, pointer: str) -> str | None:
-        """A pointer from the context on; None where it is to something above."""
-        return pointer.removeprefix(self.root) if pointer.startswith(self.root) else None
+    def below(self, pointer: str, code: str) -> str | None:
+        """A pointer from the context on; None where it is to something above. A schema speaks of /metadata."""
+        root = "/metadata" if code == "schema_violation" else self.root
+        return pointer.removeprefix(root) if pointer.startswith(root) else None
 
 
 def settled(door: Door, visit: Visit, write: Write) -> Outcome:
@@ -133,7 +134,7 @@ class _Talking(Door):
             return self.refused(frames[-1])
         context = frames[0]["context"]
         visit.session_token = frames[0].get("session_token", visit.session_token)
-        return Outcome(None, context["version"], context["changed"], pointers(context["warnings"], self.root))
+        return Outcome(None, context["version"], context["changed"], pointers(context["warnings"]))
 
     def sent(self, talk: Any, raw: str) -> list[Frame]:
         raise NotImplementedError
@@ -176,7 +177,7 @@ class _Rest(Door):
         return f'{{"client_context": {text}}}'
 
     def told(self, told: Frame) -> Outcome:
-        return Outcome(None, told["version"], told["changed"], pointers(told["warnings"], "/client_context"))
+        return Outcome(None, told["version"], told["changed"], pointers(told["warnings"]))
 
 
 class Put(_Rest):
@@ -224,7 +225,9 @@ class JsonPatch(_Rest):
     def body(self, visit: Visit, text: str | None) -> str:
         return "[]" if text is None else f'[{{"op": "replace", "path": "", "value": {text}}}]'
 
-    def below(self, pointer: str) -> str | None:
+    def below(self, pointer: str, code: str) -> str | None:
+        if code == "schema_violation":
+            return super().below(pointer, code)
         return pointer.removeprefix("/0").removeprefix("/value")
 
 
@@ -245,12 +248,11 @@ class Quickchat(Door):
         headers = self.place.credentials(visit, Who.TOKEN)
         status, told = fetch(self.place.url, "POST", path, f'{{"metadata": {write.text}}}'.encode(), headers)
         if status >= 400:
-            return Outcome(Refusal(self.codes[status], None))
-        assert (
-            write.text is None
-            or write.refused
-            or told == {"metadata": json.loads(write.stored or write.text)}
-        )
+            [(field, [first])] = told["errors"].items()
+            pointer = first.get("pointer", f"/{field}")
+            return Outcome(Refusal(self.codes[status], self.below(pointer, "") if field != "root" else None))
+        if write.stored is not None:
+            assert told == {"metadata": json.loads(write.stored)}
         return Outcome()
 
 
@@ -345,7 +347,7 @@ class Aside:
 
 def _told(start: Frame) -> Outcome:
     context = start["context"]
-    return Outcome(None, context["version"], context["changed"], pointers(context["warnings"], "/metadata"))
+    return Outcome(None, context["version"], context["changed"], pointers(context["warnings"]))
 
 
 def _as_refused(failure: str) -> Outcome:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from uuid import UUID
 
 from tests.clients import Stream, fetch, new_session
 from tests.model_server import ModelServer
 
-from .table import CLOSING, Left, Loss, Who, step_words
+from .table import CLOSING, Left, Loss, Rule, Who, step_words
+
+
+def slug(mentor: str, rule: Rule) -> str:
+    return f"{mentor}-{rule.value}" if rule.value else mentor
+
 
 Rows = Callable[..., list[tuple[Any, ...]]]
 
@@ -51,11 +56,16 @@ class Place:
     cached: Cached
     postgres: bool
 
+    def under(self, rule: Rule) -> Place:
+        """The same with the mentor that has this rule."""
+        return replace(self, mentor=slug(self.mentor, rule))
+
     def user(self, visit: Visit) -> str | None:
         return "alice" if visit.who is Who.TOKEN else None
 
     def credentials(self, visit: Visit, by: Who) -> dict[str, str]:
-        if by is Who.TOKEN:
+        kept_by_a_page = visit.begun and not visit.session_token  # in a browser of its own
+        if by is Who.TOKEN or kept_by_a_page:
             return {"Authorization": f"Bearer {self.token}"}
         return {"Authorization": f"Session {visit.session_token}"} if visit.session_token else {}
 

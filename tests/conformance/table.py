@@ -47,6 +47,15 @@ class Loss(Enum):
     DEAD = "nothing listens there any more"
 
 
+class Rule(Enum):
+    """What the mentor makes of a context that its schema, `SCHEMA`, does not allow."""
+
+    NONE = ""
+    ENFORCE = "enforce"
+    WARN = "warn"
+    STRIP = "strip"
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """As the first fault is told, its pointer from the context on. None: doors may differ."""
@@ -83,6 +92,7 @@ class Case:
     name: str
     steps: tuple[Step, ...]
     points: tuple[int, ...] = (-1,)
+    rule: Rule = Rule.NONE
 
     @property
     def writes(self) -> list[Write]:
@@ -166,6 +176,10 @@ LAW = [
         (sets('{"a":1,"b":[1.50]}', "a: 1\nb: [1.50]", Need.SPELLING), keeps('{"a":1.0,"b":[15e-1]}')),
     ),
     Case("a boolean is not a number", (sets('{"a":1}', "a: 1"), sets('{"a":true}', "a: true"))),
+    Case("false is not 0", (sets('{"a":0}', "a: 0"), sets('{"a":false}', "a: false"))),
+    Case(
+        "a key of null is a key", (sets('{"a":null}', "a: null", Need.NULLS), sets("{}", "")), points=(0, 1)
+    ),
     Case(
         "a value that comes back is a version of its own",
         (FIRST, sets(NY, NY_LINES), FIRST),
@@ -189,6 +203,16 @@ TEXTS = [
         (sets('{"n":12345678901234567890123}', "n: 12345678901234567890123", Need.BIG),),
     ),
     Case("other scripts", (sets('{"景点":"千灵山公园","who":"👩‍🏫 é"}', "景点: 千灵山公园\nwho: 👩‍🏫 é"),)),
+    Case(
+        "characters that nobody sees",
+        (
+            sets(
+                r'{"bidi":"\u202eabc","bell":"x\u0007y"}',
+                "bidi: \u202eabc\nbell: x y",
+                stored='{"bidi":"\u202eabc","bell":"x\\u0007y"}',
+            ),
+        ),
+    ),
     Case("odd keys", (sets('{"a.b":"1","a b":"2","a:b":"3"}', "a.b: 1\na b: 2\na:b: 3"),)),
 ]
 HOSTILE = [
@@ -280,7 +304,7 @@ LAYERS = [
     Case(
         "a token replaces both layers",
         (START, PRO, EXAM, PRO, sets("{}", "", by=Who.TOKEN)),
-        points=(0, 1, 2, 3, 4),
+        points=(1, 2, 3, 4),
     ),
     Case(
         "a token verifies what a page had said",
@@ -288,7 +312,51 @@ LAYERS = [
         points=(0, 1),
     ),
 ]
-CASES: Final = [*LAW, *TEXTS, *HOSTILE, *REFUSED, *LOST, *LAYERS]
+SCHEMA: Final = (
+    '{"properties": {"stateCode": {"enum": ["CA", "NY"]}, "note": {"type": "string"}},'
+    ' "additionalProperties": false}'
+)
+IN_CA: Final = sets('{"stateCode":"CA"}', "stateCode: CA")
+IN_XX: Final = refuses('{"stateCode":"XX"}', "schema_violation", "/stateCode")
+RULED = [
+    Case("a schema refuses", (IN_CA, IN_XX), rule=Rule.ENFORCE),
+    Case("a schema refuses at first", (IN_XX,), rule=Rule.ENFORCE),
+    Case(
+        "a schema refuses an unknown key",
+        (IN_CA, refuses('{"stateCode":"NY","plan":"free"}', "schema_violation", "/plan")),
+        rule=Rule.ENFORCE,
+    ),
+    Case(
+        "a schema allows",
+        (IN_CA, sets('{"stateCode":"NY","note":"x"}', "stateCode: NY\nnote: x"), sets("{}", "")),
+        points=(1, 2),
+        rule=Rule.ENFORCE,
+    ),
+    Case(
+        "a schema warns",
+        (sets('{"stateCode":"XX"}', "stateCode: XX", warned=("/stateCode",)),),
+        rule=Rule.WARN,
+    ),
+    Case(
+        "a schema strips",
+        (
+            sets(
+                '{"stateCode":"CA","plan":"free"}',
+                "stateCode: CA",
+                stored='{"stateCode":"CA"}',
+                warned=("/plan",),
+            ),
+        ),
+        rule=Rule.STRIP,
+    ),
+    Case(
+        "what is stripped is no change",
+        (IN_CA, keeps('{"plan":"pro","stateCode":"CA"}', warned=("/plan",))),
+        rule=Rule.STRIP,
+    ),
+    Case("a schema that strips refuses the rest", (IN_CA, IN_XX), rule=Rule.STRIP),
+]
+CASES: Final = [*LAW, *TEXTS, *HOSTILE, *REFUSED, *LOST, *LAYERS, *RULED]
 
 
 # --- what a case must leave
@@ -376,6 +444,10 @@ def told_alike(told: Outcome, wanted: Outcome) -> bool:
     return all(one is None or other is None or one == other for one, other in pairs)
 
 
-def pointers(warnings: list[PayloadWarning], root: str) -> tuple[str, ...]:
-    """Of verified keys that were kept, from the context on."""
-    return tuple(one["pointer"].removeprefix(root) for one in warnings if one["code"] == "verified_key_kept")
+def pointers(warnings: list[PayloadWarning]) -> tuple[str, ...]:
+    """Of what is told of single keys, from the context on: it is told below /metadata at every door."""
+    return tuple(
+        one["pointer"].removeprefix("/metadata")
+        for one in warnings
+        if one["code"] in ("verified_key_kept", "schema_violation", "key_stripped")
+    )

@@ -28,7 +28,7 @@ def test_every_door_leaves_the_same(place: Place, case: Case) -> None:
         assert {OverSocket, OverStream} <= set(able)
         for door in able:
             at = f"{door.name}, begun by {who.value}"
-            told, found = performed(door(place), Visit(who), case)
+            told, found = performed(door(place.under(case.rule)), Visit(who), case)
             assert (at, faults(told, outcomes)) == (at, [])
             assert (at, found) == (at, left)
 
