@@ -230,16 +230,13 @@ def _write(request: Request, change: Callable[[InForce], Change], caller: Caller
 
 def _told(session_id: UUID, caller: Caller, written: Written, warnings: list[Any]) -> Response:
     """What was written, also where there is another value by now."""
-    session = Session.objects.only("id", "anonymous").filter(pk=session_id).first()
-    if session is None:
-        raise NotFound()
-    version = contexts.version_of(session, written.version)
+    version = contexts.version_of(Session(pk=session_id), written.version)
     body = {
         "session_id": str(session_id),
         **shapes.context(version, inspected=_inspects(caller)),
         "changed": written.changed,
         "warnings": [*warnings, *written.warnings],
     }
-    if written.created and session.anonymous:
+    if written.created and caller.kind == "anonymous":
         body["session_token"] = access.session_token(session_id)
     return Response(body, 201 if written.created else 200, headers={"ETag": writes.tag(written.version)})

@@ -346,4 +346,4 @@ def test_a_dead_cache_is_not_waited_for_and_loses_nothing(
     assert backend.put(CA)["version"] == 1
     assert cache._keeping_paused_until > 0
     assert backend.show()["client_context"] == CA
-    assert client_context.in_force(session.pk, 1).text == json.dumps(CA, separators=(",", ":"))
+    assert client_context.in_force(uuid.UUID(str(session.pk)), 1).text == json.dumps(CA, separators=(",", ":"))
