@@ -11,8 +11,9 @@ from typing import Any
 
 from . import schemas
 from .errors import Detail, SchemaViolation
+from .masks import is_masked
 from .payloads import PayloadWarning
-from .policies import MASK, Policy, masked
+from .policies import Policy, masked
 from .schemas import MOST_FAULTS, Fault
 from .secret_keys import without_secrets
 from .strict_json import same, spell, spelled, step
@@ -55,7 +56,7 @@ def _unmask(new: dict[str, Any], now: Mapping[str, Any], policy: Policy) -> None
     """A mask that comes back from somebody who was shown it stands for the value behind it."""
     for key in policy.view("operator").masked & new.keys() & now.keys():
         value = new[key]
-        if isinstance(value, str) and value.startswith(MASK) and value == masked(now[key]):
+        if isinstance(value, str) and is_masked(value) and value == masked(now[key]):
             new[key] = now[key]
 
 

@@ -63,6 +63,7 @@ class Decision:
     context: InForce
     changed: bool
     warnings: Warnings = field(default_factory=list)
+    signed_by: str | None = None  # the key of the token whose claims were taken in
 
 
 def decide(
@@ -114,7 +115,8 @@ def decide_signed(
         told = [*told, *more, *kept_out]
     if both_vouched:
         new = InForce(new.text, tuple(json.loads(new.text)))
-    return _decided(now, new, told, policy)
+    took = both_vouched or not signed.again
+    return replace(_decided(now, new, told, policy), signed_by=signed.kid if took else None)
 
 
 def _under_claims(now: InForce, claims: InForce) -> InForce:

@@ -250,6 +250,7 @@ def _store(session: Session, decision: Decision, sender: Sender, version: int) -
             "token": token.id if token else None,
             "user_message": None,
             "address_class": sender.address_class,
+            "signed_by": decision.signed_by,
         }
     )
     news.changed(session.pk)

@@ -59,9 +59,9 @@ class Known:
     kept_out: KeptOut | None = None
 
     @property
-    def signed(self) -> bool:
-        """Whether a signed token vouches for it, whoever carried that."""
-        return self.verified and self.origin.version.token_id is None
+    def signed_by(self) -> str | None:
+        """The key that signed it: what came unsigned beside a token is of the same version."""
+        return self.origin.version.signed_by if self.verified else None
 
     @property
     def shown(self) -> bool:

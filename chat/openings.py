@@ -147,6 +147,7 @@ def _context_params(opening: Opening, begun: Begun) -> statements.Params:
         "door": opening.door,
         "token": token.id if token else None,
         "address_class": opening.address_class,
+        "signed_by": decision.signed_by,
     }
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 
 from . import schemas
 from .errors import Detail
+from .masks import end_of
 from .placeholders import as_text
 from .schemas import Fault, InvalidSchema, Place, Schema
 from .secret_keys import KEEP
@@ -27,9 +28,6 @@ Reader = Literal["model", "operator", "export", "webhook", "user"]
 READERS: Final[tuple[Reader, ...]] = ("model", "operator", "export", "webhook", "user")
 MODES: Final = ("enforce", "warn", "strip")
 SHOWN, STORED = "shown", "stored"
-MASK: Final = "•••"
-# Of a text this long or longer the mask shows the last four characters.
-LONG_ENOUGH: Final = 8
 
 _ANNOTATIONS: Final = ("x-visible-to", "x-verified-only", "x-locked", "x-masked", "x-retention")
 _DURATION: Final = re.compile(
@@ -103,7 +101,7 @@ NONE: Final = Policy()
 def masked(value: Any) -> str:
     """What is shown of a value that is masked: the last four characters of a longer text or number."""
     text = "" if isinstance(value, dict | list | bool) or value is None else as_text(value)
-    return MASK + text[-4:] if len(text) >= LONG_ENOUGH else MASK
+    return end_of(text)
 
 
 def policy_of(schema: str, mode: str, secrets: str = KEEP) -> Policy:

@@ -14,13 +14,10 @@ from typing import Any, Final
 import orjson
 
 from . import strict_json
+from .masks import MASK, end_of, is_masked
 from .payloads import PayloadWarning
 
 KEEP: Final = "keep"
-MASK: Final = "•••"
-SHOWN: Final = 4
-# Of what is shorter than this nothing is shown: four of its characters would be too many.
-LONG_ENOUGH: Final = 9
 MOST_WARNINGS: Final = 20
 # How much may be seen of a key's values.
 NOTHING, THE_END, ALL = 0, 1, 2
@@ -129,7 +126,7 @@ class _Sweep:
             # An item that goes leaves its place: the others keep theirs.
             return [None if gone else left for left, gone in items], False
         text = _text_of(value)
-        left = text if not text or _is_masked(text) else _guarded(text, seen)
+        left = text if not text or is_masked(text) else _guarded(text, seen)
         if left == text:
             return value, False
         self.warnings.append(_left_out(pointer) if self.refuse else _masked(pointer))
@@ -146,21 +143,12 @@ def _text_of(value: Any) -> str | None:
 def _guarded(text: str, seen: int) -> str:
     if seen == ALL:
         return _CARD.sub(_card_or_not, text)
-    return _end_of(text) if seen == THE_END else MASK
+    return end_of(text) if seen == THE_END else MASK
 
 
 def _card_or_not(found: re.Match[str]) -> str:
     digits = re.sub("[ -]", "", found[0])
-    return _end_of(digits) if is_card(digits) else found[0]
-
-
-def _end_of(text: str) -> str:
-    return MASK + (text[-SHOWN:] if len(text) >= LONG_ENOUGH else "")
-
-
-def _is_masked(text: str) -> bool:
-    """What was read from here and is sent again."""
-    return text.startswith(MASK) and len(text) <= len(MASK) + SHOWN
+    return end_of(digits) if is_card(digits) else found[0]
 
 
 def _masked(pointer: str) -> PayloadWarning:

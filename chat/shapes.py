@@ -150,6 +150,7 @@ def _provenance(one: SessionContextVersion | None, tokens: Mapping[int, str]) ->
         "token_name": tokens.get(one.token_id) if one and one.token_id else None,
         "message_id": str(one.message_id) if one and one.message_id else None,
         "address_class": one.address_class if one else None,
+        "signed_by": one.signed_by if one else None,
     }
 
 

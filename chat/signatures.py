@@ -83,9 +83,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """The verified keys as compact JSON text; `again`: this session was told them by this token before."""
+    """The verified keys as compact JSON text, and whose key signed them; `again`: the token was used here before."""
 
     text: str
+    kid: str
     again: bool = False
 
 
@@ -98,7 +99,7 @@ def accept(token: str, place: Place) -> Signed:
 
     Raises TokenInvalid, TokenExpired, TokenForeign, TokenReplayed, TokenSuperseded, MetadataTooLarge.
     """
-    claims, text = read(token, place.tenant_id, limits.current())
+    claims, text, kid = read(token, place.tenant_id, limits.current())
     _check_times(claims)
     _check_place(claims, place)
     new = _use(claims, place)
@@ -108,14 +109,14 @@ def accept(token: str, place: Place) -> Signed:
         raise TokenSuperseded(pointer=POINTER)
     if new:
         here.update(signed_at=claims.iat)
-    return Signed(text, again=not new)
+    return Signed(text, kid, again=not new)
 
 
 # --- what it says
 
 
-def read(token: str, tenant_id: int, most: Limits) -> tuple[Claims, str]:
-    """The claims of a token by one of the tenant's valid keys, and its metadata's text as it was spelled.
+def read(token: str, tenant_id: int, most: Limits) -> tuple[Claims, str, str]:
+    """The claims of a token by one of the tenant's valid keys, its metadata's text as it was spelled, the key's id.
 
     Raises TokenInvalid, MetadataTooLarge.
     """
@@ -123,7 +124,7 @@ def read(token: str, tenant_id: int, most: Limits) -> tuple[Claims, str]:
     if len(token) > max_bytes:
         told = f"The token is {len(token)} bytes long; at most {max_bytes} are accepted."
         raise MetadataTooLarge(told, pointer=POINTER)
-    payload = _opened(token, tenant_id)
+    payload, kid = _opened(token, tenant_id)
     try:
         parsed = parse_object(payload, max_bytes=max_bytes, max_depth=max(MAX_DEPTH, most.metadata_depth + 2))
         claims = validated(Claims, parsed.value)
@@ -131,11 +132,11 @@ def read(token: str, tenant_id: int, most: Limits) -> tuple[Claims, str]:
         raise _invalid(error) from None
     text = parsed.text("metadata") or ""
     check_metadata(text, claims.metadata, most, POINTER)
-    return claims, text
+    return claims, text, kid
 
 
-def _opened(token: str, tenant_id: int) -> bytes:
-    """The payload. The algorithm is the key's and never the header's, which can only agree with it."""
+def _opened(token: str, tenant_id: int) -> tuple[bytes, str]:
+    """The payload, and the key's id. The algorithm is the key's too: what the header says of it can only agree."""
     try:
         kid = _JWS.get_unverified_header(token).get("kid")
     except (jwt.PyJWTError, ValueError):
@@ -146,8 +147,7 @@ def _opened(token: str, tenant_id: int) -> bytes:
                 opened = _JWS.decode_complete(token, key.material, algorithms=[key.algorithm])
             except (jwt.PyJWTError, ValueError):
                 continue
-            payload: bytes = opened["payload"]
-            return payload
+            return opened["payload"], key.kid
     raise TokenInvalid(pointer=POINTER)
 
 

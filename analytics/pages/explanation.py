@@ -51,7 +51,7 @@ class Line:
     key: str
     value: str
     verified: bool
-    signed: bool
+    signed_by: str
     masked: bool
     came: Came
     or_earlier: bool
@@ -123,7 +123,7 @@ def _line(one: Known, value: Any, tokens: dict[int, str], numbers: dict[Any, int
         seen(one.key),
         seen(value),
         one.verified,
-        one.signed,
+        one.signed_by or "",
         one.masked,
         came(one.origin.version, tokens, numbers, zone),
         one.origin.or_earlier,

@@ -39,6 +39,7 @@ class Came:
     number: int
     by: str
     name: str
+    signed_by: str
     how: str
     where: str
     message: int
@@ -56,6 +57,7 @@ def came(
         version.number,
         by,
         name,
+        version.signed_by or "",
         door(version.door),
         ADDRESSES.get(version.address_class or "", ""),
         message,

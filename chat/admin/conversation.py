@@ -36,6 +36,7 @@ class Version:
     token_name: str = ""
     address_class: str | None = None
     message_id: Any = None
+    signed_by: str | None = None
 
     @property
     def lines(self) -> list[tuple[Row, Difference | None]]:
@@ -174,6 +175,7 @@ def _version(number: int, stored: dict[int, SessionContextVersion], tokens: dict
         tokens.get(row.token_id, "") if row.token_id else "",
         row.address_class,
         row.message_id,
+        row.signed_by,
     )
 
 

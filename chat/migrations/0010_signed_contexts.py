@@ -19,6 +19,11 @@ class Migration(migrations.Migration):
             name='signed_at',
             field=models.FloatField(editable=False, null=True),
         ),
+        migrations.AddField(
+            model_name='sessioncontextversion',
+            name='signed_by',
+            field=models.CharField(max_length=64, null=True),
+        ),
         migrations.CreateModel(
             name='SigningKey',
             fields=[

@@ -82,6 +82,8 @@ class SessionContextVersion(models.Model):
     token_id = models.BigIntegerField(null=True)
     message_id = models.UUIDField(null=True)
     address_class = models.CharField(max_length=20, null=True)
+    # Of a signed token: the id of the key that vouches for the verified keys.
+    signed_by = models.CharField(max_length=64, null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

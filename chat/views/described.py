@@ -69,6 +69,7 @@ PROVENANCE: Final[Json] = {
     "address_class": null_or(
         TEXT, "Of what kind its client's address was: `loopback`, `private`, `public-v4` or `public-v6`."
     ),
+    "signed_by": null_or(TEXT, "The id of the key that signed its verified keys."),
 }
 VERSION: Final = named(
     "ContextVersion",
@@ -77,7 +78,7 @@ VERSION: Final = named(
             "number": WHOLE,
             "client_context": CONTEXT,
             "verified_keys": many(TEXT),
-            "author": null_or(TEXT, "Who set it; null for end users, as the four below `door`."),
+            "author": null_or(TEXT, "Who set it; null for end users, as the five below `door`."),
             "door": said(TEXT, "Through which door it came."),
             **PROVENANCE,
             "created_at": TIME,

@@ -115,7 +115,7 @@ def _known(one: Known, tokens: dict[int, str]) -> Json:
         "verified": one.verified,
         "origin": {
             **shapes.origin(one.origin.version, tokens),
-            "signed": one.signed,
+            "signed_by": one.signed_by,
             "or_earlier": one.origin.or_earlier,
         },
         "shown": one.shown,

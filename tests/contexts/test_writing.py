@@ -308,6 +308,7 @@ def test_a_value_of_the_past(backend: Writer) -> None:
             "token_name": "backend",
             "message_id": None,
             "address_class": "loopback",
+            "signed_by": None,
             "diff": {
                 "added": [],
                 "removed": [],

@@ -55,7 +55,7 @@ def test_all_that_is_told_of_an_answer(alice: Socket, explain: Ask, model: Model
                     "token_name": "backend",
                     "message_id": said.start["user_message_id"],
                     "address_class": "loopback",
-                    "signed": False,
+                    "signed_by": None,
                     "or_earlier": False,
                 },
                 "shown": True,
@@ -114,6 +114,8 @@ def test_a_claim_against_what_was_signed_is_kept_out_and_it_is_told_why(
 ) -> None:
     signed = BackEnd(coach.tenant, coach, "EdDSA").sign(FREE)
     first = page.say("Hello?", metadata={"page": "home"}, metadata_token=signed)
+    home = keys(explain(first.generation_id)[1])["page"]["origin"]
+    assert (home["version"], home["signed_by"]) == (1, None)  # what came beside the token is nobody's word
     said = page.say("What may I do?", metadata=ENTERPRISE)
     assert b"plan: free" in model.received[-1] and b"enterprise" not in model.received[-1]
     written()
@@ -124,9 +126,9 @@ def test_a_claim_against_what_was_signed_is_kept_out_and_it_is_told_why(
         True,
         {"at": A_TIME, "door": "websocket"},
     )
-    assert (where["version"], where["author"], where["signed"]) == (1, "anonymous", True)
+    assert (where["version"], where["author"], where["signed_by"]) == (1, "anonymous", "k1")
     assert where["message_id"] == first.start["user_message_id"]
-    assert (told["page"]["origin"]["version"], told["page"]["origin"]["signed"]) == (2, False)
+    assert (told["page"]["origin"]["version"], told["page"]["origin"]["signed_by"]) == (2, None)
 
 
 def test_another_sessions_claim_is_not_this_ones(

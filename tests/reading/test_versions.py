@@ -26,6 +26,7 @@ def test_every_value_with_its_author_and_what_it_changed(table: Socket, backend:
         "token_id": ApiToken.objects.get().pk,
         "token_name": "backend",
         "address_class": "loopback",
+        "signed_by": None,
     }
     assert backend(path(table.session_id)) == (
         200,

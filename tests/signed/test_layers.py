@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from chat.models import Session, SessionContextVersion, UsedToken
 
-from ..clients import Frame, Socket, TalkMaker
+from ..clients import Frame, Socket, TalkMaker, fetch
 from ..expecting import SENTENCE
 from ..model_server import ModelServer
 from .signing import FREE, BackEnd, stored
@@ -128,3 +129,26 @@ def test_a_token_may_be_for_this_user_and_this_session(talk: TalkMaker, ed: Back
 def test_the_message_that_brought_it_is_written_down(visitor: Socket, ed: BackEnd) -> None:
     reply = visitor.say("One.", metadata_token=ed.sign())
     assert str(SessionContextVersion.objects.get().message_id) == reply.start["user_message_id"]
+
+
+def test_each_version_says_which_key_signed_it(visitor: Socket, ed: BackEnd) -> None:
+    once = ed.sign()
+    visitor.say("One.", metadata_token=once)
+    visitor.say("Two.", metadata={"page": "/a"}, metadata_token=once)
+    visitor.say("Three.", metadata={"page": "/b"}, metadata_token=ed.sign())
+    rows = SessionContextVersion.objects.order_by("number").values_list("author", "signed_by")
+    assert list(rows) == [("anonymous", "k1"), ("anonymous", None), ("anonymous", "k1")]
+
+
+def test_an_explanation_says_who_signed_it_and_what_was_kept_out(
+    live: str, visitor: Socket, ed: BackEnd, token: str, written: Callable[[], None]
+) -> None:
+    visitor.say("One.", metadata_token=ed.sign())
+    reply = visitor.say("Two.", metadata={"plan": "enterprise", "page": "/a"})
+    written()
+    path = f"/api/v1/messages/{reply.generation_id}/explain/"
+    told = fetch(live, "GET", path, headers={"Authorization": f"Api-Token {token}"})[1]
+    plan = next(one for one in told["keys"] if one["key"] == "plan")
+    assert (plan["value"], plan["verified"], plan["shown"]) == ("free", True, True)
+    assert (plan["origin"]["version"], plan["origin"]["signed_by"]) == (1, "k1")
+    assert plan["kept_out"] is not None
