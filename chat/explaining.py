@@ -60,7 +60,7 @@ class Known:
 
     @property
     def signed_by(self) -> str | None:
-        """The key that signed it: what came unsigned beside a token is of the same version."""
+        """The key of the token that vouches for it, whoever carried that."""
         return self.origin.version.signed_by if self.verified else None
 
     @property

@@ -64,10 +64,14 @@ def is_whole(answer: ChatMessageHistory, concealed: Collection[str] = ()) -> boo
     asked, version = question_of(answer), prompting_of(answer)
     kept = asked.extra.page_content or not asked.extra.page_content_length
     said = all(words is not None for _, words in history_of(asked, version))
+    conceals = _conceals(answer, concealed) or _has_lapsed(answer)
+    return bool(kept) and said and asked.deleted_at is None and not conceals
+
+
+def _has_lapsed(answer: ChatMessageHistory) -> bool:
+    """Whether a value that was sent has been taken out since."""
     context = client_context.in_force(answer.session_id, answer.extra.context_version)
-    known = prompts.REMOVED not in strict_json.spelled(context.text).values()
-    there = bool(kept) and said and known and asked.deleted_at is None
-    return there and not _conceals(answer, concealed)
+    return prompts.REMOVED in strict_json.spelled(context.text).values()
 
 
 def _conceals(answer: ChatMessageHistory, concealed: Collection[str]) -> bool:

@@ -39,12 +39,12 @@ class Came:
     number: int
     by: str
     name: str
-    signed_by: str
     how: str
     where: str
     message: int
     place_of_message: str
     at: Time
+    signed_by: str = ""
 
 
 def came(
@@ -57,12 +57,12 @@ def came(
         version.number,
         by,
         name,
-        version.signed_by or "",
         door(version.door),
         ADDRESSES.get(version.address_class or "", ""),
         message,
         place(version.session_id, message) if message else "",
         time_of(version.created_at, zone),
+        version.signed_by or "",
     )
 
 

@@ -37,7 +37,6 @@ _ORIGIN: Final = closed(
         "author": said(TEXT, "Who set it."),
         "door": said(TEXT, "Through which door it came."),
         **PROVENANCE,
-        "signed_by": null_or(TEXT, "The id of the key that signed it."),
         "or_earlier": said(FLAG, "True where older versions were not looked at, or are not kept any more."),
     }
 )

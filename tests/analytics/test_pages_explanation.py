@@ -138,8 +138,8 @@ def test_what_was_signed_names_its_key_and_what_came_beside_it_does_not(
     version.verified_keys = ["price"]
     version.save()
     told = {row.split(" ")[0]: row for row in rows(look(dora, answer.pk))}
-    assert "Signed by the tenant's back end with the key k1, brought by a visitor's page" in told["price"]
+    assert "Signed by the tenant's back end (key k1), brought by a visitor's page" in told["price"]
     assert "Set by a visitor's page over a WebSocket" in told["user"] and "k1" not in told["user"]
     page = Page(dora, f"/analytics/sessions/{answer.session_id}/")
-    note = "set by a visitor's page, signed with the key k1, over a WebSocket, with #3"
+    note = "set by a visitor's page over a WebSocket, with #3, signed by key k1"
     assert note in page.found(r'<p class="note">(set by .*?)</p>')[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -162,16 +163,19 @@ def test_a_schedule_forgets_them_and_one_about_them_alone_ends(talked: Tenant) -
 
 
 def test_a_store_that_is_away_leaves_the_job_for_another_try(
-    talked: Tenant, monkeypatch: pytest.MonkeyPatch
+    talked: Tenant, settings: Any, tmp_path: Path
 ) -> None:
     ready(talked)
     erasure = erasing.ask(talked.pk, "alice", "test")
-    folder = storage.store().path("")  # type: ignore[attr-defined]
-    with monkeypatch.context() as patched:
-        patched.setattr(storage, "name_of", lambda export, fence: f"../{folder}")
-        assert not erasures.try_to_run(erasure.pk)
+    home, nowhere = settings.STORAGES, tmp_path / "a file"
+    nowhere.write_text("and no folder")
+    options = {**home["exports"]["OPTIONS"], "location": nowhere}
+    settings.STORAGES = {**home, "exports": {**home["exports"], "OPTIONS": options}}
+    assert not erasures.try_to_run(erasure.pk)
     erasure.refresh_from_db()
     assert (erasure.finished_at, erasure.user_id) == (None, "alice")
+    settings.STORAGES = home
+    assert len(stored_files()) == 1
     assert erasures.try_to_run(erasure.pk)
     assert stored_files() == []
 

@@ -199,3 +199,10 @@ def test_a_patch_is_guarded_too(guarded: Mentor, alice: Socket, token: str) -> N
     status, told = fetch(alice.url, "PATCH", path, {"card": "4111 1111 1111 1111"}, headers)
     assert (status, told["warnings"][0]["code"]) == (200, "secret_masked")
     assert Session.objects.get().client_context == {"stateCode": "CA", "card": "•••1111"}
+
+
+def test_a_preview_says_what_would_be_kept(guarded: Mentor, alice: Socket, token: str) -> None:
+    alice.say("Hello.")
+    path, wish = f"/api/v1/sessions/{alice.session_id}/preview/", {"metadata": {"password": HUNTER}}
+    status, told = fetch(alice.url, "POST", path, {"prompt": "And now?", **wish}, bearer(token))
+    assert (status, HUNTER in json.dumps(told), "secret_masked" in json.dumps(told)) == (200, False, True)
