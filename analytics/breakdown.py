@@ -25,8 +25,9 @@ Bucket = dict[str, Any]
 def breakdown(selection: Selection, question: Question) -> dict[str, Any]:
     """`{metrics, by, interval, time_zone, total, results}`; see docs/integrators/analytics.md.
 
-    Raises InvalidFilter where the time range has too many periods.
+    Raises InvalidFilter where the time range has too many periods, HiddenKey.
     """
+    selection.check_keys(((key.path, "by") for key in question.by if key.path), "operator")
     times = _times(selection, question)
     counts = counted(selection, question, times)
     names = [_names(key, texts) for key, texts in zip(question.by, counts.values, strict=True)]

@@ -62,14 +62,14 @@ def _models(ids: list[UUID]) -> list[tuple[UUID, str | None]]:
 
 
 def row(one: Told) -> Json:
-    ours = shapes.session(one.session, one.title)
+    ours = shapes.session(one.session, one.title, "operator")
     # It is in the metadata, which is given whole.
     del ours["client_context"]
     return {
         **ours,
         "messages_by_role": {role: one.by_role.get(role, 0) for role in ROLES["ibl"]},
         "model": one.model or None,
-        "metadata": one.session.metadata,
+        "metadata": shapes.metadata(one.session, "operator"),
     }
 
 
@@ -115,7 +115,7 @@ def ibl_history(one: Told) -> Json:
         "is_authenticated": not session.anonymous,
         "is_conversation": True,
         "llm_name": one.model,
-        "metadata": session.metadata,
+        "metadata": shapes.metadata(session, "operator"),
         "title": one.title,
         "message_count_human": one.count("human"),
         "message_count_ai": one.count("ai"),

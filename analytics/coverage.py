@@ -8,6 +8,7 @@ them, what never became a value of one because it was refused, cut or kept out.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -37,6 +38,10 @@ class Mention:
     key: str
     how: str
 
+    def names_any(self, keys: Collection[str]) -> bool:
+        """Whether it is about one of these: whether that is ever sent is not told then."""
+        return self.key in keys or (self.how == "placeholder" and self.key.split(".")[0] in keys)
+
     def means(self, path: Path) -> bool:
         """Whether it names this key, or one above or below it."""
         if self.how == "word":
@@ -49,7 +54,8 @@ class Mention:
 def coverage(selection: Selection, mentor: Mentor) -> dict[str, Any]:
     """`{mentor, delivery, sessions, complete, mentioned, never_sent, never_mentioned, changing_types, refused}`"""
     sent, complete = keys_in_use(selection, "versions")
-    mentions = mentioned(mentor, sent)
+    unseen = selection.unseen("operator")
+    mentions = [one for one in mentioned(mentor, sent) if not one.names_any(unseen)]
     sessions = {one: _sessions(one, sent) for one in mentions}
     return {
         "mentor": {"slug": mentor.slug, "unique_id": str(mentor.unique_id), "version": mentor.version},

@@ -41,11 +41,12 @@ class Details(APIView):
         span = transcripts.Range.of(
             transcripts.count_messages(session), 2 * limit, before=before, after=after
         )
+        view = session.mentor.policy.view("operator")
         said, span = transcripts.whole_turns(transcripts.messages(session, span), span, backward=before > 0)
         return query.told(
             {
                 "summary": summary(session),
-                "messages": [shapes.ibl_pair(pair) for pair in transcripts.pairs(said)],
+                "messages": [shapes.ibl_pair(pair, view) for pair in transcripts.pairs(said)],
                 "next": query.link(span.later),
                 "previous": query.link(span.earlier),
             }
@@ -70,7 +71,7 @@ def summary(session: Session) -> Json:
     return {
         **ibl_item(one),
         "title": one.title,
-        "client_context": session.client_context,
+        "client_context": shapes.client_context(session, "operator"),
         "context_version": session.context_version,
         "anonymous": session.anonymous,
         "updated_at": session.updated_at,

@@ -40,13 +40,15 @@ class InUse:
 
 
 def keys_in_use(selection: Selection, of: Of) -> tuple[list[InUse], bool]:
-    """The keys, those of the most sessions first, and whether that is all of them."""
+    """The keys, those of the most sessions first, and whether that is all of them that are shown."""
     find = facets_sql.keys if connection.vendor == "postgresql" else facets_plain.keys
+    unseen = selection.unseen("operator")
     rows, column = contexts(selection, of)
     found: list[InUse] = []
     above: list[Path] = [()]
     for _ in range(MOST_DEPTH):
         level = [InUse(*row) for row in find(rows, column, above, MOST_KEYS + 1)]
+        level = [one for one in level if str(one.path[0]) not in unseen]
         found += level
         above = [one.path for one in level if "object" in one.types][:MOST_KEYS]
         if not above:
@@ -79,7 +81,11 @@ def keys(selection: Selection, of: Of) -> dict[str, Any]:
 
 
 def values(selection: Selection, of: Of, path: Path, limit: int) -> dict[str, Any]:
-    """`{key, sessions, missing, distinct, results: [{value, sessions}]}`: the values that most sessions have."""
+    """`{key, sessions, missing, distinct, results: [{value, sessions}]}`: the values that most sessions have.
+
+    Raises HiddenKey.
+    """
+    selection.check_keys([(path, "key")], "operator")
     told = _values(selection, of, path, limit)
     return {
         "key": f"{of}.{written_path(path)}",

@@ -26,6 +26,7 @@ from .delivery import Plan
 from .errors import AuthenticationFailed, AuthenticationRequired, NotFound, OriginNotAllowed, PermissionDenied
 from .models import ApiToken, ChatMessageHistory, Mentor, Session
 from .payloads import PayloadWarning
+from .policies import Reader
 
 NO_MENTOR = "There is no such mentor here, or it asks its users to sign in."
 CACHE_SECONDS = 30.0
@@ -95,6 +96,11 @@ class Caller:
     def verified(self) -> bool:
         """A tenant's own server vouches for what it sends."""
         return self.kind == "token"
+
+    @property
+    def reads_as(self) -> Reader:
+        """Which reader of a mentor's policy this is: a tenant's token reads as its staff does."""
+        return "user" if self.kind == "anonymous" else "operator"
 
 
 @dataclass(frozen=True, slots=True)

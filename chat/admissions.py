@@ -6,7 +6,7 @@ Pure functions of texts and a policy; `client_context` alone calls them.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from . import schemas
@@ -31,8 +31,22 @@ def warning(code: str, key: str, message: str) -> PayloadWarning:
     return {"code": code, "pointer": step(ROOT, key), "message": message}
 
 
+def blind(sent: str, policy: Policy, *, verified: bool, operator: bool) -> frozenset[str]:
+    """The keys of it whose value in force its sender is not shown whole, and must not learn by guessing: of such
+    a key no warning tells by its absence that the guess was right. A mask that comes back is no guess."""
+    view = policy.view("operator" if verified or operator else "user")
+    keys = ((key, value) for key, value in spelled(sent).items() if key in view.unseen) if view else ()
+    return frozenset(key for key, value in keys if not (isinstance(value, str) and is_masked(value)))
+
+
 def admitted(
-    sent: str, in_force: str, policy: Policy, *, verified: bool, operator: bool
+    sent: str,
+    in_force: str,
+    policy: Policy,
+    *,
+    verified: bool,
+    operator: bool,
+    blind: Collection[str] = (),
 ) -> tuple[str, Warnings]:
     """The text that takes effect of what somebody sent, by who it is, and what to tell them.
 
@@ -45,9 +59,9 @@ def admitted(
     before = dict(new)
     _unmask(new, now, policy)
     if not verified:
-        told += _without_unverified(new, now, policy)
+        told += _without_unverified(new, now, policy, blind)
     if operator:
-        told += _without_locked(new, now, policy)
+        told += _without_locked(new, now, policy, blind)
     told += _masked(new, now, policy)
     return (sent if new == before else spell(new)), told
 
@@ -60,22 +74,26 @@ def _unmask(new: dict[str, Any], now: Mapping[str, Any], policy: Policy) -> None
             new[key] = now[key]
 
 
-def _without_unverified(new: dict[str, Any], now: Mapping[str, Any], policy: Policy) -> Warnings:
+def _without_unverified(
+    new: dict[str, Any], now: Mapping[str, Any], policy: Policy, blind: Collection[str]
+) -> Warnings:
     keys = [key for key in new if key in policy.verified_only]
     told = [
         warning("verified_only", key, "Only the tenant's own server may set this key.")
         for key in keys
-        if key not in now or not alike(new[key], now[key])
+        if key not in now or key in blind or not alike(new[key], now[key])
     ]
     for key in keys:
         del new[key]
     return told
 
 
-def _without_locked(new: dict[str, Any], now: Mapping[str, Any], policy: Policy) -> Warnings:
+def _without_locked(
+    new: dict[str, Any], now: Mapping[str, Any], policy: Policy, blind: Collection[str]
+) -> Warnings:
     told = Warnings()
     for key in sorted(policy.locked & (new.keys() | now.keys())):
-        if (key in new) != (key in now) or not alike(new[key], now[key]):
+        if (key in new) != (key in now) or key in blind or not alike(new[key], now[key]):
             told.append(warning("locked_key_kept", key, "This key is not for operators to change."))
         if key in now:
             new[key] = now[key]

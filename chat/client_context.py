@@ -83,8 +83,11 @@ def decide(
     """
     if sent is None:
         return Decision(now, changed=False)
-    sent, told = admissions.admitted(sent, now.text, policy, verified=verified, operator=operator)
-    new, kept_out = _layered(now, sent, verified, vouched)
+    blind = admissions.blind(sent, policy, verified=verified, operator=operator)
+    sent, told = admissions.admitted(
+        sent, now.text, policy, verified=verified, operator=operator, blind=blind
+    )
+    new, kept_out = _layered(now, sent, verified, vouched, blind)
     return _decided(now, new, [*told, *kept_out], policy)
 
 
@@ -110,8 +113,11 @@ def decide_signed(
     else:
         new, told = (now, []) if signed.again else (_under_claims(now, claims), told)
     if sent is not None:
-        sent, more = admissions.admitted(sent, new.text, policy, verified=verified, operator=operator)
-        new, kept_out = _over_unsigned_keys(new, sent)
+        blind = admissions.blind(sent, policy, verified=verified, operator=operator)
+        sent, more = admissions.admitted(
+            sent, new.text, policy, verified=verified, operator=operator, blind=blind
+        )
+        new, kept_out = _over_unsigned_keys(new, sent, blind)
         told = [*told, *more, *kept_out]
     if both_vouched:
         new = InForce(new.text, tuple(json.loads(new.text)))
@@ -137,20 +143,24 @@ def _decided(now: InForce, new: InForce, told: Warnings, policy: Policy) -> Deci
 
 
 def _layered(
-    now: InForce, sent: str, verified: bool, vouched: Collection[str] | None
+    now: InForce, sent: str, verified: bool, vouched: Collection[str] | None, blind: Collection[str]
 ) -> tuple[InForce, Warnings]:
     if not verified:
-        return _over_unsigned_keys(now, sent)
+        return _over_unsigned_keys(now, sent, blind)
     return InForce(sent, tuple(key for key in json.loads(sent) if vouched is None or key in vouched)), []
 
 
-def _over_unsigned_keys(now: InForce, sent: str) -> tuple[InForce, Warnings]:
+def _over_unsigned_keys(now: InForce, sent: str, blind: Collection[str]) -> tuple[InForce, Warnings]:
     """The lower layer replaced, the verified keys kept above it."""
     if not now.verified_keys:
         return InForce(sent), []
     ours, theirs = strict_json.spelled(now.text), strict_json.spelled(sent)
     kept = {key: ours[key] for key in now.verified_keys if key in ours}
-    warnings = [_kept_out(key) for key in theirs if key in kept and not alike(theirs[key], kept[key])]
+    warnings = [
+        _kept_out(key)
+        for key in theirs
+        if key in kept and (key in blind or not alike(theirs[key], kept[key]))
+    ]
     return InForce(strict_json.spell({**theirs, **kept}), tuple(kept)), warnings
 
 

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from . import prompts
-from .policies import NONE, Policy, policy_of
+from .policies import EVERYTHING, NONE, Policy, View, masked, policy_of
 from .secret_keys import KEEP
 from .strict_json import spelled
 
 OFF, SYSTEM_PROMPT, USER_BLOCK = "off", "system_prompt", "user_block"
 OTHERS: Final = "*"  # in the list of keys: all that it does not name
 BYTES_PER_TOKEN: Final = 4  # what a budget counts by; no tokenizer is asked
-CONCEALED: Final = "[hidden]"  # what stands for a value that a reader may not see
 # Why a key of the context is not in the block.
 HIDDEN, NOT_LISTED, OVER_BUDGET = "hidden", "not_listed", "over_budget"
+NOT_SHOWN: Final = "[hidden]"  # what stands for a value that a reader may not see
 
 
 class Prompting(Protocol):
@@ -80,15 +80,15 @@ class Delivered:
 
 
 def deliver(
-    plan: Plan, how: str, text: str, verified_keys: Collection[str] = (), concealed: Collection[str] = ()
+    plan: Plan, how: str, text: str, verified_keys: Collection[str] = (), shown: View = EVERYTHING
 ) -> Delivered:
     """`text` is the context's compact JSON; `verified_keys` are asked for only where the plan marks them.
 
-    `concealed`: keys whose values the reader of a prompt may not see; the same is given, with a mark for them.
+    `shown` is the view of somebody who reads it later: what they do not see stands there as [hidden].
     """
     if how == OFF:
         return Delivered(how)
-    if plan.is_plain and not concealed:
+    if plan.is_plain and not shown:
         return Delivered(how, prompts.context_block(text), spelled(text))
     context = spelled(text)
     values = plan.policy.view("model").value(context)
@@ -98,20 +98,18 @@ def deliver(
     lines = {key: _line(plan, key, values[key], key in verified_keys) for key in listed}
     kept = _within(plan.budget, lines)
     left_out |= {key: OVER_BUDGET for key in lines if key not in kept}
-    kept |= {key: _line(plan, key, CONCEALED, key in verified_keys) for key in kept if key in concealed}
-    return Delivered(how, prompts.block_of(list(kept.values())), _concealed(values, concealed), left_out)
+    if shown:
+        values = _shown(values, shown, plan.policy.view("model"))
+        kept = {key: _line(plan, key, values[key], key in verified_keys) for key in kept}
+    return Delivered(how, prompts.block_of(list(kept.values())), values, left_out)
 
 
-def _concealed(values: Mapping[str, Any], concealed: Collection[str]) -> Mapping[str, Any]:
-    """For placeholders: a mark for each of these keys, and for every path into it, which is looked up as it is."""
-    marked = dict(values)
-    for key in values:
-        if key in concealed:
-            marked |= dict.fromkeys(
-                (path for path in _paths(key, values[key]) if path not in values), CONCEALED
-            )
-            marked[key] = CONCEALED
-    return marked
+def _shown(values: Mapping[str, Any], shown: View, given: View) -> dict[str, Any]:
+    """The model's values as somebody else may read them; for placeholders also every path into one of them."""
+    masks = {key: masked(value) for key, value in values.items() if key in shown.masked - given.masked}
+    kept_back = {**masks, **dict.fromkeys(shown.hidden & values.keys(), NOT_SHOWN)}
+    paths = (path for key in kept_back for path in _paths(key, values[key]) if path not in values)
+    return {**values, **dict.fromkeys(paths, NOT_SHOWN), **kept_back}
 
 
 def _paths(path: str, value: Any) -> Iterator[str]:

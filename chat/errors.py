@@ -144,6 +144,12 @@ class InvalidFilter(ChatError):
     code, status = "invalid_filter", 400
 
 
+class HiddenKey(InvalidFilter):
+    """A mentor among those that are meant keeps the values of this key from its reader."""
+
+    code, status = "hidden_key", 403
+
+
 class TooSlow(ChatError):
     """This question takes too long: narrow it by time, mentor or user."""
 

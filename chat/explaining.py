@@ -10,7 +10,7 @@ from uuid import UUID
 
 from . import access, placeholders, rebuild, shapes
 from .access import Caller
-from .delivery import CONCEALED, HIDDEN, NOT_LISTED, OFF, OVER_BUDGET
+from .delivery import HIDDEN, NOT_LISTED, NOT_SHOWN, OFF, OVER_BUDGET
 from .errors import NotFound
 from .llm import ModelRequest
 from .models import (
@@ -23,7 +23,6 @@ from .models.tenants import Prompting
 from .policies import View
 from .provenance import Origin, origins, token_names
 from .strict_json import step
-from .visibility import concealed_by, view_of
 
 NO_TURN: Final = "No turn made this message: there is nothing to explain."
 # Why a key of the context was not put before the model.
@@ -102,11 +101,11 @@ def _readable(**which: Any) -> ChatMessageHistory | None:
     return rows.filter(**which).first()
 
 
-def explain(answer: ChatMessageHistory, caller: Caller) -> Explanation:
-    """All that this caller may see of an answer that a turn made. Raises NotFound where nobody had asked."""
+def explain(answer: ChatMessageHistory) -> Explanation:
+    """All that staff and tokens may see of an answer that a turn made. Raises NotFound where nobody had asked."""
     question, prompting = rebuild.question_of(answer), rebuild.prompting_of(answer)
-    version, view = _version_of(answer), view_of(caller, prompting, answer.session.mentor)
-    concealed = concealed_by(view, prompting)
+    version, view = _version_of(answer), answer.session.mentor.policy.view("operator")
+    shown = rebuild.shown_request(answer)
     known = _known(answer, version, prompting, view) if version else []
     return Explanation(
         answer,
@@ -115,8 +114,8 @@ def explain(answer: ChatMessageHistory, caller: Caller) -> Explanation:
         version,
         view,
         known,
-        rebuild.request_of(answer, concealed),
-        rebuild.is_whole(answer, concealed),
+        shown.request,
+        shown.complete,
         token_names(one.origin.version for one in known),
     )
 
@@ -136,7 +135,7 @@ def _known(
     return [
         Known(
             key,
-            CONCEALED if key in view.hidden else seen[key],
+            NOT_SHOWN if key in view.hidden else seen[key],
             key in version.verified_keys,
             found[key],
             key in view.hidden,

@@ -18,6 +18,7 @@ from django.db.models import DateTimeField, Max, OuterRef, Q, QuerySet, Subquery
 
 from . import message_pages, shapes, transcripts
 from .models import ChatMessageHistory, Session, SessionContextVersion
+from .policies import Reader
 from .told import Deleted, Event, Page, Rows, Said, State, Told, Version, micros, moment, page_of
 
 AT_ONCE: Final = 50
@@ -68,8 +69,7 @@ def as_it_is(session_id: UUID) -> Happening | None:
     if session is None:
         return None
     told = Told.now(_state_of(session), _sequence_of(session.turn_id) if session.turn_id else 0)
-    data = _session_data(session)
-    return Happening("session.updated", told, session.updated_at, data, data)
+    return Happening("session.updated", told, session.updated_at, *_session_data(session))
 
 
 def _sequence_of(answer: UUID) -> int:
@@ -189,29 +189,32 @@ def _data_of(one: Event, session: Session) -> tuple[Json, Json]:
     """For readers of the tenant, and for its end users."""
     match one.name:
         case "message.created":
-            return _message_data(one.row, inspected=True), _message_data(one.row, inspected=False)
+            return _message_data(one.row, "operator"), _message_data(one.row, "user")
         case "context.updated":
-            data = _version_data(*one.row)
-            return data, {**data, "author": None}
+            return _version_data(one, session, "operator"), {
+                **_version_data(one, session, "user"),
+                "author": None,
+            }
         case "message.deleted":
             data = {"message_id": str(one.row), "sequence": one.told.deleted_message}
-        case _:
-            data = _session_data(session)
-    return data, data
+            return data, data
+    return _session_data(session)
 
 
-def _session_data(session: Session) -> Json:
-    title = transcripts.titles([session])[session.pk]
-    return {**shapes.session(session, title), "running": session.turn_id is not None}
+def _session_data(session: Session) -> tuple[Json, Json]:
+    title, running = transcripts.titles([session])[session.pk], session.turn_id is not None
+    told = {**shapes.session(session, title, "operator"), "running": running}
+    return told, {**told, "client_context": shapes.client_context(session, "user")}
 
 
-def _message_data(one: ChatMessageHistory, *, inspected: bool) -> Json:
+def _message_data(one: ChatMessageHistory, reader: Reader) -> Json:
     """As the list of a session's messages has it."""
-    return {"message": shapes.posted(one, inspected=inspected)}
+    return {"message": shapes.posted(one, reader)}
 
 
-def _version_data(one: SessionContextVersion, before: SessionContextVersion | None) -> Json:
-    told = shapes.version(one, before)
+def _version_data(event: Event, session: Session, reader: Reader) -> Json:
+    one, before = event.row
+    told = shapes.version(one, before, session.mentor.policy.view(reader))
     kept = ("client_context", "diff", "author", "door", "verified_keys")
     return {"version": told["number"], **{name: told[name] for name in kept}}
 

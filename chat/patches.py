@@ -130,9 +130,18 @@ def _parts(pointer: Any) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")]
 
 
-def patched(now: str, steps: list[Operation], verified: frozenset[str], limits: Limits) -> Change:
-    """The context after all of these. Raises InvalidPatch, PatchTestFailed, MetadataTooLarge; nothing is done then."""
-    document = _Document({"": strict_json.spelled(now)}, set(verified))
+def patched(
+    now: str,
+    steps: list[Operation],
+    verified: frozenset[str],
+    limits: Limits,
+    unseen: frozenset[str] = frozenset(),
+) -> Change:
+    """The context after all of these. Raises InvalidPatch, PatchTestFailed, MetadataTooLarge; nothing is done then.
+
+    What is under an `unseen` key cannot be tested, copied or moved: its sender would learn what it is.
+    """
+    document = _Document({"": strict_json.spelled(now)}, set(verified), unseen)
     before = set(document.value)
     for index, step in enumerate(steps):
         try:
@@ -151,6 +160,7 @@ def patched(now: str, steps: list[Operation], verified: frozenset[str], limits: 
 class _Document:
     root: Json
     verified: set[str]
+    unseen: frozenset[str] = frozenset()
     passed: bool = field(default=True)
 
     @property
@@ -161,7 +171,7 @@ class _Document:
     def take(self, step: Operation) -> None:
         match step.op:
             case "test":
-                self.passed = _alike(self.at(step.path, "path"), step.value)
+                self.passed = _alike(self.read(step.path, "path"), step.value)
             case "add":
                 self.put(step.path, strict_json.respelled(step.value), own=True)
             case "replace":
@@ -169,7 +179,7 @@ class _Document:
             case "remove":
                 self.take_out(step.path, "path")
             case "copy":
-                value = strict_json.respelled(self.at(step.source, "from"))
+                value = strict_json.respelled(self.read(step.source, "from"))
                 self.put(step.path, value, own=self.is_own(step.source))
             case "move":
                 self.move(step)
@@ -186,6 +196,12 @@ class _Document:
         for part in parts:
             value = _child(value, part, member)
         return value
+
+    def read(self, parts: list[str], member: str) -> Any:
+        """The same, for somebody who will know it then; all of the context has what is under every key."""
+        if self.unseen & (set(parts[1:2]) or self.value.keys()):
+            raise _Astray(member)
+        return self.at(parts, member)
 
     def put(self, parts: list[str], value: Any, *, own: bool) -> None:
         parent, last = self.at(parts[:-1], "path"), parts[-1]
@@ -214,8 +230,8 @@ class _Document:
         return value
 
     def move(self, step: Operation) -> None:
+        self.read(step.source, "from")
         if step.path == step.source:
-            self.at(step.path, "from")
             return
         if step.path[: len(step.source)] == step.source:
             raise _Astray("path", "Nothing can be moved into itself.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import MappingProxyType
@@ -57,6 +57,15 @@ class View:
     def text(self, context: str) -> str:
         """The same of an object's JSON text."""
         return spell(self.value(spelled(context))) if self else context
+
+    def names(self, keys: Collection[str]) -> list[str]:
+        """Of the names of keys, those that this reader may know of."""
+        return [key for key in keys if key not in self.hidden]
+
+    @property
+    def unseen(self) -> frozenset[str]:
+        """The keys whose values this reader does not see whole."""
+        return self.hidden | self.masked
 
 
 EVERYTHING: Final = View()

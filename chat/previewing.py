@@ -30,7 +30,6 @@ from .rates import check_token_rate
 from .runner import model_request
 from .shapes import was_generated
 from .strict_json import ParsedObject, step
-from .visibility import concealed_by, view_of
 
 ANSWER_SECONDS: Final = 60.0
 MOST_WARNINGS: Final = 20
@@ -134,10 +133,9 @@ def preview(session: Session, wish: Wish, caller: Caller) -> Preview:
     """Raises NotFound for a message that is not this session's, and what the context law refuses."""
     scene = _scene_then(session, wish.message_id) if wish.message_id else _scene_now(session)
     decision = _decide(scene, wish, caller, session.tenant.secrets)
-    view = view_of(caller, scene.prompting, session.mentor)
+    view = session.mentor.policy.view("operator")
     how, context = _delivery(scene, wish), decision.context
-    concealed = concealed_by(view, scene.prompting)
-    delivered = deliver(Plan.of(scene.prompting), how, context.text, context.verified_keys, concealed)
+    delivered = deliver(Plan.of(scene.prompting), how, context.text, context.verified_keys, view)
     after = json.loads(context.text)
     return Preview(
         scene,

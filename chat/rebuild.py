@@ -5,31 +5,30 @@ What was taken out of the session since then shows as removed: that something wa
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from . import client_context, prompts, shapes, strict_json, transcripts
-from .access import Caller
-from .delivery import HIDDEN, OFF, Delivered, Plan, deliver
+from .delivery import Delivered, Plan, deliver
 from .errors import NotFound
 from .llm import ModelRequest, request_body
 from .models import ChatMessageHistory, MentorVersion, MessageDebug, statements
+from .policies import EVERYTHING, View
 from .runner import model_request
-from .visibility import concealed_by, view_of
 
 NOT_ASKED = "No question stands before this answer: there is no prompt."
 
 
-def request_of(answer: ChatMessageHistory, concealed: Collection[str] = ()) -> ModelRequest:
-    """The request whose answer this is; the values of `concealed` keys stand in it by a mark only.
+def request_of(answer: ChatMessageHistory, shown: View = EVERYTHING) -> ModelRequest:
+    """The request whose answer this is; as `shown` lets its reader see it.
 
     Of page content that the mentor does not keep, only the length and SHA-256 stand in the prompt. Raises
     NotFound where nobody had asked, as in conversations that were imported.
     """
     asked, version = question_of(answer), prompting_of(answer)
-    delivered = delivered_of(answer, version, concealed)
+    delivered = delivered_of(answer, version, shown)
     first = not transcripts.has_answered(asked.session_id, before=asked.sequence)
     user_prompt = prompts.compose_user_prompt(
         _greeting(version, delivered) if first else "",
@@ -47,25 +46,41 @@ def request_of(answer: ChatMessageHistory, concealed: Collection[str] = ()) -> M
     )
 
 
-def delivered_of(
-    answer: ChatMessageHistory, version: MentorVersion, concealed: Collection[str] = ()
-) -> Delivered:
-    """What its model was given of the context."""
+def delivered_of(answer: ChatMessageHistory, version: MentorVersion, shown: View = EVERYTHING) -> Delivered:
+    """What its model was given of the context, as `shown` lets its reader see it."""
     context = client_context.in_force(answer.session_id, answer.extra.context_version)
-    return deliver(Plan.of(version), answer.extra.delivery, context.text, context.verified_keys, concealed)
+    return deliver(Plan.of(version), answer.extra.delivery, context.text, context.verified_keys, shown)
 
 
 def _greeting(version: MentorVersion, delivered: Delivered) -> str:
     return prompts.greeting_instructions(version.greeting_method, version.greeting_text, delivered.values)
 
 
-def is_whole(answer: ChatMessageHistory, concealed: Collection[str] = ()) -> bool:
-    """Whether nothing that was sent for it stands in the request by a mark only. Raises NotFound."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The request as staff and a tenant's tokens may read it; `complete`: it is what was sent, to the byte."""
+
+    request: ModelRequest
+    complete: bool
+    hides: bool = False
+
+
+def shown_request(answer: ChatMessageHistory) -> Shown:
+    """What the mentor's present policy keeps from them stands in it as [hidden]. Raises NotFound."""
+    request, view = request_of(answer), answer.session.mentor.policy.view("operator")
+    if not view:
+        return Shown(request, is_whole(answer))
+    shown = request_of(answer, view)
+    hides = request_body(shown) != request_body(request)
+    return Shown(shown, not hides and is_whole(answer), hides)
+
+
+def is_whole(answer: ChatMessageHistory) -> bool:
+    """Whether nothing that was sent for it stands in the request by its mark only. Raises NotFound."""
     asked, version = question_of(answer), prompting_of(answer)
     kept = asked.extra.page_content or not asked.extra.page_content_length
     said = all(words is not None for _, words in history_of(asked, version))
-    conceals = _conceals(answer, concealed) or _has_lapsed(answer)
-    return bool(kept) and said and asked.deleted_at is None and not conceals
+    return bool(kept) and said and asked.deleted_at is None and not _has_lapsed(answer)
 
 
 def _has_lapsed(answer: ChatMessageHistory) -> bool:
@@ -74,13 +89,7 @@ def _has_lapsed(answer: ChatMessageHistory) -> bool:
     return prompts.REMOVED in strict_json.spelled(context.text).values()
 
 
-def _conceals(answer: ChatMessageHistory, concealed: Collection[str]) -> bool:
-    left_out = answer.extra.left_out or {}
-    sent = [key for key in answer.extra.metadata if left_out.get(key) != HIDDEN]
-    return answer.extra.delivery != OFF and any(key in concealed for key in sent)
-
-
-def debug_of(message: ChatMessageHistory, caller: Caller) -> dict[str, Any]:
+def debug_of(message: ChatMessageHistory) -> dict[str, Any]:
     """What its sender attached for those who look for faults; of an answer of a turn, what it was made from."""
     stored = MessageDebug.objects.filter(pk=message.pk).first()
     if stored is not None or not shapes.was_generated(message):
@@ -97,19 +106,13 @@ def debug_of(message: ChatMessageHistory, caller: Caller) -> dict[str, Any]:
         "ttft_ms": extra.ttft_ms,
         "duration_ms": extra.duration_ms,
     }
-    return {"request": _request_of(message, caller), "response": response}
+    return {"request": _request_of(message), "response": response}
 
 
-def concealed_from(caller: Caller, answer: ChatMessageHistory) -> frozenset[str]:
-    """The keys of its context that its prompt shows to this caller by a mark only."""
-    prompting = prompting_of(answer)
-    return concealed_by(view_of(caller, prompting, answer.session.mentor), prompting)
-
-
-def _request_of(answer: ChatMessageHistory, caller: Caller) -> Any:
-    """As it was posted; None of an answer that nobody had asked for, as in conversations that were imported."""
+def _request_of(answer: ChatMessageHistory) -> Any:
+    """As it was posted, as far as that is shown; None of an answer that nobody had asked for, as in imported ones."""
     try:
-        return orjson.loads(request_body(request_of(answer, concealed_from(caller, answer))))
+        return orjson.loads(request_body(shown_request(answer).request))
     except NotFound:
         return None
 

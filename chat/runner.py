@@ -129,7 +129,9 @@ class LLMRunner:
         begun, payload = self.begun, self.payload
         choice = openings.refused_choice(self.opening)
         warnings = [*payload.warnings, *self.grant.warnings, *choice, *begun.context.warnings]
-        left_out = {"left_out": begun.delivered.left_out} if begun.delivered.left_out else {}
+        view = self.grant.mentor.plan.policy.view(self.grant.caller.reads_as)
+        left = {key: why for key, why in begun.delivered.left_out.items() if key not in view.hidden}
+        left_out = {"left_out": left} if left else {}
         frame: dict[str, Any] = {
             "generation_id": begun.answer,
             "message_id": begun.answer,

@@ -1,7 +1,12 @@
-"""Which rows a filter means to a reader: sessions and messages, as querysets."""
+"""Which rows a filter means to a reader: sessions and messages, as querysets.
+
+Nobody finds out by filters what they are not shown: a condition on a key that a mentor among those that are meant
+keeps from its reader is refused. So what every other filter means is the same rows for whoever asks it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -9,11 +14,14 @@ from zoneinfo import ZoneInfo
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from .access import Caller
-from .errors import NotFound, PermissionDenied
-from .filters import Filter
+from .errors import HiddenKey, NotFound, PermissionDenied
+from .filters import Filter, written
+from .filters.conditions import Path
 from .models import ChatMessageHistory, Mentor, Session, Tenant
 from .models.conditions import Holds
 from .models.search import Says
+from .policies import Reader as Kind
+from .policies import View
 
 NO_LIMIT = 2**62
 
@@ -48,10 +56,16 @@ class Selection:
 
     @classmethod
     def of(cls, filter: Filter, reader: Reader) -> Selection:
-        """Raises NotFound where the filter names a tenant that is not there or not this reader's, alike.
+        """Raises NotFound where the filter names a tenant that is not there or not this reader's, alike; HiddenKey.
 
         Days are those of the tenant's time zone; of several tenants, UTC's.
         """
+        found = cls._of(filter, reader)
+        found.check_conditions("operator")
+        return found
+
+    @classmethod
+    def _of(cls, filter: Filter, reader: Reader) -> Selection:
         if filter.tenant is None and reader.tenant_ids is None:
             return cls(filter, None, None, ZoneInfo("UTC"))
         tenants = reader.tenants()
@@ -93,6 +107,32 @@ class Selection:
         found = rows.order_by("id").values_list("id", flat=True)
         return tuple(mentor for mentor in found if bound in (None, mentor))
 
+    # --- what is kept from readers
+
+    def views(self, kind: Kind) -> dict[int, View]:
+        """Of the mentors that are meant, by id, what such a reader sees; without those that show it everything."""
+        rows = Mentor.objects.exclude(context_schema="").filter(self._within_reach(of="id"))
+        found = {one.pk: one.policy.view(kind) for one in rows.only("context_schema", "schema_mode")}
+        return {key: view for key, view in found.items() if view}
+
+    def unseen(self, kind: Kind) -> frozenset[str]:
+        """The keys whose values some mentor that is meant does not show such a reader whole."""
+        return frozenset[str]().union(*(view.unseen for view in self.views(kind).values()))
+
+    def check_conditions(self, kind: Kind) -> None:
+        """Raises HiddenKey for a condition on a key that such a reader is not shown."""
+        self.check_keys(((one.path, written(one)[0]) for one in self.filter.conditions), kind)
+
+    def check_keys(self, keys: Iterable[tuple[Path, str]], kind: Kind) -> None:
+        """The same of paths, each with the name of its parameter."""
+        asked = list(keys)
+        unseen = self.unseen(kind) if asked else ()
+        for path, name in asked:
+            if str(path[0]) in unseen:
+                raise HiddenKey(pointer=f"?{name}")
+
+    # --- rows
+
     def _by_themselves(self) -> QuerySet[Session]:
         """The sessions that are as the filter says, whatever their messages are."""
         rows = Session.objects.filter(self._within_reach(), self._plainly())
@@ -100,13 +140,13 @@ class Selection:
             rows = rows.filter(Holds("metadata", condition, within="client_context"))
         return rows
 
-    def _within_reach(self) -> Q:
+    def _within_reach(self, of: str = "mentor_id") -> Q:
         where = Q()
         if self.tenant_ids is not None:
             where &= _among("tenant_id", self.tenant_ids)
         mentors = self.mentor_ids()
         if mentors is not None:
-            where &= _among("mentor_id", mentors)
+            where &= _among(of, mentors)
         return where
 
     def _plainly(self) -> Q:

@@ -1,4 +1,8 @@
-"""The JSON of what readers are given: ours, and ibl.ai's where its clients read. A new column shows in none of them."""
+"""The JSON of what readers are given: ours, and ibl.ai's where its clients read. A new column shows in none of them.
+
+Each is as its mentor's policy lets its reader see it: sessions are asked for by who reads, what is within them by
+the `View` of that reader.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from django.conf import settings
 from .changes import changes
 from .message_metadata import footer, with_footer
 from .models import ChatMessageHistory, ChatMessageHistoryExtra, Session, SessionContextVersion
+from .policies import Reader, View
 from .strict_json import dumps
 from .transcripts import Pair, count_messages
 from .wire_names import ROLES
@@ -21,10 +26,36 @@ Json = dict[str, Any]
 NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
+def client_context(one: Session, reader: Reader) -> Json:
+    """The context in force, as this reader sees it."""
+    view = one.mentor.policy.view(reader)
+    return view.value(one.client_context) if view else one.client_context
+
+
+def metadata(one: Session, reader: Reader) -> Json:
+    """All that the session keeps."""
+    kept: Json = one.metadata
+    return {**kept, "client_context": client_context(one, reader)} if one.mentor.policy.view(reader) else kept
+
+
+def snapshot(extra: ChatMessageHistoryExtra | None, view: View) -> Json:
+    """The context that a message was written under."""
+    known: Json = extra.metadata if extra else {}
+    return view.value(known) if view else known
+
+
+def stored_content(one: ChatMessageHistory, view: View) -> str | None:
+    """The content with its block, where it is more than own words; None also where it holds more than is shown.
+
+    It is what the model read, under the policy of then: whoever sees less of a context sees the words alone.
+    """
+    return None if view or one.content == one.own_words else one.content
+
+
 # --- ours
 
 
-def session(one: Session, title: str) -> Json:
+def session(one: Session, title: str, reader: Reader) -> Json:
     return {
         "id": str(one.pk),
         "tenant": one.tenant.key,
@@ -33,7 +64,7 @@ def session(one: Session, title: str) -> Json:
         "user": one.user_id or None,
         "anonymous": one.anonymous,
         "title": title,
-        "client_context": one.client_context,
+        "client_context": client_context(one, reader),
         "context_version": one.context_version,
         "messages": count_messages(one),
         "created_at": one.created_at,
@@ -41,7 +72,7 @@ def session(one: Session, title: str) -> Json:
     }
 
 
-def message(one: ChatMessageHistory) -> Json:
+def message(one: ChatMessageHistory, view: View) -> Json:
     """A message with its snapshot; `content` is its sender's own words."""
     extra = _extra(one)
     return {
@@ -50,31 +81,31 @@ def message(one: ChatMessageHistory) -> Json:
         "role": one.role,
         "message_type": one.message_type,
         "content": one.own_words,
-        "content_as_stored": None if one.content == one.own_words else one.content,
+        "content_as_stored": stored_content(one, view),
         "content_type": one.content_type,
         "status": one.status,
         "client_message_id": one.client_message_id,
         "metadata": one.metadata,
-        "client_context": extra.metadata if extra else {},
+        "client_context": snapshot(extra, view),
         "context_version": extra.context_version if extra else 0,
         "created_at": one.created_at,
         "finished_at": one.finished_at,
     }
 
 
-def question(one: ChatMessageHistory) -> Json:
+def question(one: ChatMessageHistory, view: View) -> Json:
     extra = _extra(one)
     page = extra is not None and extra.page_content_length
     shown = (
         {"length": extra.page_content_length, "sha256": extra.page_content_sha256} if extra and page else None
     )
-    return {**message(one), "page_content": shown}
+    return {**message(one, view), "page_content": shown}
 
 
-def answer(one: ChatMessageHistory) -> Json:
+def answer(one: ChatMessageHistory, view: View) -> Json:
     extra = _extra(one) or ChatMessageHistoryExtra()
     return {
-        **message(one),
+        **message(one, view),
         "model": extra.model,
         "mentor_version": extra.mentor_version,
         "delivery": extra.delivery,
@@ -97,6 +128,7 @@ def usage(extra: ChatMessageHistoryExtra) -> Json | None:
 def version(
     one: SessionContextVersion,
     before: SessionContextVersion | None,
+    view: View,
     *,
     inspected: bool = True,
     tokens: Mapping[int, str] = NOTHING,
@@ -104,13 +136,13 @@ def version(
     """A value of the context, its keys in the order they were sent, and what it changed; `tokens`: their names."""
     return {
         "number": one.number,
-        "client_context": json.loads(one.text),
-        "verified_keys": one.verified_keys,
+        "client_context": _shown(one, view),
+        "verified_keys": view.names(one.verified_keys),
         "author": one.author if inspected else None,
         "door": one.door,
         **_provenance(one if inspected else None, tokens),
         "created_at": one.created_at,
-        "diff": difference(before, one),
+        "diff": difference(before, one, view),
     }
 
 
@@ -125,22 +157,27 @@ def origin(one: SessionContextVersion, tokens: Mapping[int, str]) -> Json:
     }
 
 
-def context(one: SessionContextVersion | None, *, inspected: bool) -> Json:
+def context(one: SessionContextVersion | None, view: View, *, inspected: bool) -> Json:
     """The context as a thing of its own; None: it was never set."""
     return {
-        "client_context": json.loads(one.text) if one else {},
+        "client_context": _shown(one, view),
         "version": one.number if one else 0,
         "created_at": one.created_at if one else None,
         "author": one.author if one and inspected else None,
         "door": one.door if one else None,
-        "verified_keys": one.verified_keys if one else [],
+        "verified_keys": view.names(one.verified_keys) if one else [],
     }
 
 
-def difference(before: SessionContextVersion | None, after: SessionContextVersion | None) -> Json:
+def difference(before: SessionContextVersion | None, after: SessionContextVersion | None, view: View) -> Json:
     """What changed from one version to another; None is the empty one before the first."""
-    found = changes(json.loads(before.text) if before else {}, json.loads(after.text) if after else {})
+    found = changes(_shown(before, view), _shown(after, view))
     return {"added": found.added, "removed": found.removed, "changed": found.changed}
+
+
+def _shown(one: SessionContextVersion | None, view: View) -> Json:
+    value: Json = json.loads(view.text(one.text)) if one else {}
+    return value
 
 
 def _provenance(one: SessionContextVersion | None, tokens: Mapping[int, str]) -> Json:
@@ -162,9 +199,9 @@ def _extra(one: ChatMessageHistory) -> ChatMessageHistoryExtra | None:
 # --- Semantic Workbench's
 
 
-def posted(one: Any, *, inspected: bool) -> Json:
-    """A message of `message_pages.readable`; `inspected` by a tenant's token or member of staff."""
-    extra = _extra(one)
+def posted(one: Any, reader: Reader) -> Json:
+    """A message of `message_pages.readable`."""
+    extra, view, inspected = _extra(one), one.session.mentor.policy.view(reader), reader != "user"
     has_debug = one.deleted_at is None and (one.has_debug or was_generated(one))
     return {
         "id": str(one.pk),
@@ -180,7 +217,7 @@ def posted(one: Any, *, inspected: bool) -> Json:
         "role": one.role,
         "status": one.status,
         "client_message_id": one.client_message_id,
-        "client_context": extra.metadata if extra else {},
+        "client_context": snapshot(extra, view),
         "context_version": extra.context_version if extra else 0,
         "rejected_metadata": one.rejected_metadata if inspected else None,
         "deleted_at": one.deleted_at,
@@ -213,7 +250,7 @@ def _with_footer(one: ChatMessageHistory, extra: ChatMessageHistoryExtra | None)
 # --- ibl.ai's
 
 
-def ibl_session(one: Session, title: str) -> Json:
+def ibl_session(one: Session, title: str, reader: Reader) -> Json:
     return {
         "session_id": str(one.pk),
         "title": title,
@@ -221,7 +258,7 @@ def ibl_session(one: Session, title: str) -> Json:
         "mentor_unique_id": str(one.mentor.unique_id),
         "platform_key": one.tenant.key,
         "user_id": one.user_id,
-        "client_context": one.client_context,
+        "client_context": client_context(one, reader),
         "context_version": one.context_version,
         "message_count": count_messages(one),
         "is_shared": False,
@@ -230,7 +267,7 @@ def ibl_session(one: Session, title: str) -> Json:
     }
 
 
-def ibl_message(one: ChatMessageHistory) -> Json:
+def ibl_message(one: ChatMessageHistory, view: View) -> Json:
     extra = _extra(one)
     return {
         "id": str(one.pk),
@@ -241,32 +278,32 @@ def ibl_message(one: ChatMessageHistory) -> Json:
         "content_type": one.content_type,
         "status": one.status,
         "metadata": one.metadata,
-        "client_context": extra.metadata if extra else {},
+        "client_context": snapshot(extra, view),
         "context_version": extra.context_version if extra else 0,
         "timestamp": one.created_at,
     }
 
 
-def ibl_pair(one: Pair) -> Json:
+def ibl_pair(one: Pair, view: View) -> Json:
     """`human` and `ai` are its clients'; beside them, everything that is known of both."""
     return {
         "human": one.question.own_words if one.question else "",
         "ai": one.answer.own_words if one.answer else "",
-        "question": question(one.question) if one.question else None,
-        "answer": answer(one.answer) if one.answer else None,
+        "question": question(one.question, view) if one.question else None,
+        "answer": answer(one.answer, view) if one.answer else None,
     }
 
 
 # --- Quickchat's
 
 
-def quickchat_conversation(one: Session, title: str) -> Json:
+def quickchat_conversation(one: Session, title: str, reader: Reader) -> Json:
     return {
         "conv_id": str(one.pk),
         "scenario_id": str(one.mentor.unique_id),
         "user_id": one.user_id or None,
         "title": title,
-        "metadata": one.client_context,
+        "metadata": client_context(one, reader),
         "message_count": count_messages(one),
         "created_at": one.created_at,
         "updated_at": one.updated_at,
@@ -276,7 +313,7 @@ def quickchat_conversation(one: Session, title: str) -> Json:
 # --- plain text
 
 
-def as_text(one: Session, title: str, said: Iterable[ChatMessageHistory]) -> Iterator[str]:
+def as_text(one: Session, title: str, said: Iterable[ChatMessageHistory], view: View) -> Iterator[str]:
     """For people: who said what and when, and each context where it came into force.
 
     What was said is indented, so nobody can write a line that looks like ours.
@@ -290,7 +327,7 @@ def as_text(one: Session, title: str, said: Iterable[ChatMessageHistory]) -> Ite
         extra = _extra(message_)
         if extra and extra.context_version != known:
             known = extra.context_version
-            yield f"\n[context {known}]\n    {dumps(extra.metadata)}\n"
+            yield f"\n[context {known}]\n    {dumps(snapshot(extra, view))}\n"
         yield f"\n[{message_.sequence}] {ROLES['ibl'][message_.role]}, {_at(message_.created_at)}\n"
         yield "".join(f"    {line}\n" for line in message_.own_words.splitlines())
 

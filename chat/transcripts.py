@@ -19,6 +19,7 @@ from .database import bounded
 from .errors import InvalidFilter, NotFound
 from .filters import Filter
 from .models import ChatMessageHistory, Mentor, Session, SessionContextVersion, Tenant
+from .policies import View
 from .selections import Reader, Selection
 
 LONGEST_TITLE = 80
@@ -33,7 +34,8 @@ QUESTIONS, ANSWERS = ("chat", "command"), ("chat", "command-response")
 
 def listed(sessions: QuerySet[Session]) -> QuerySet[Session]:
     """With their mentors and tenants: two short queries, where a join could change the plan of the list."""
-    mentors = Mentor.objects.only("slug", "name", "unique_id", "tenant_id", "allowed_origins")
+    shown = ("slug", "name", "unique_id", "tenant_id", "allowed_origins", "context_schema", "schema_mode")
+    mentors = Mentor.objects.only(*shown)
     tenants = Tenant.objects.only("key", "name")
     return sessions.prefetch_related(Prefetch("mentor", mentors), Prefetch("tenant", tenants))
 
@@ -257,8 +259,8 @@ def versions(session: Session, span: Range) -> list[SessionContextVersion]:
     return list(rows.order_by("number"))
 
 
-def verified_keys(session: Session) -> list[str]:
+def verified_keys(session: Session, view: View) -> list[str]:
     """Of the context in force."""
     rows = session.context_versions.filter(number=session.context_version)
     found: list[str] | None = rows.values_list("verified_keys", flat=True).first()
-    return found or []
+    return view.names(found or [])

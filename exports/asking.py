@@ -94,8 +94,9 @@ def _detail(fault: ErrorDetails) -> Detail:
 
 
 def reach(query: Iterable[tuple[str, str]], reader: Reader) -> Selection:
-    """The question, of one tenant. Raises InvalidFilter, NotFound."""
+    """The question, of one tenant. Raises InvalidFilter, NotFound, HiddenKey."""
     selection = Selection.of(parse(query), reader)
+    selection.check_conditions("export")
     if selection.tenant_ids is None or len(selection.tenant_ids) != 1:
         raise InvalidFilter("An export is of one tenant: name it.", pointer="?tenant")
     return selection

@@ -90,9 +90,11 @@ def _write(part: Part, file: Any, writer: Writer, batch: Batch, pulse: Pulse) ->
 
 
 def selection_of(export: Export) -> Selection:
-    """What its asker could read, and no more. Raises NotFound, InvalidFilter."""
+    """What its asker could read, and no more. Raises NotFound, InvalidFilter, HiddenKey."""
     assert export.tenant_id is not None
-    return Selection.of(export.filter(), Reader(frozenset({export.tenant_id}), export.mentor_id))
+    selection = Selection.of(export.filter(), Reader(frozenset({export.tenant_id}), export.mentor_id))
+    selection.check_conditions("export")
+    return selection
 
 
 def asked(wanted: Wanted, selection: Selection) -> tuple[Question, Writer]:

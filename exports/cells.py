@@ -14,6 +14,7 @@ from chat.filters.conditions import MISSING, type_of
 from chat.models.conditions import Sql, at_sql
 from chat.strict_json import dumps
 
+from . import shown
 from .columns import SNAPSHOT, Column, ValueType
 from .records import spell
 
@@ -44,11 +45,14 @@ def guard_sql(text: str) -> str:
 # --- in SQL
 
 
-def cell_sql(column: Column, form: Form) -> Sql:
-    """The text of a cell, or its json; NULL where there is nothing."""
+def cell_sql(column: Column, form: Form, *, keeps: bool = False) -> Sql:
+    """The text of a cell, or its json; NULL where there is nothing. `keeps`: some mentor keeps something back."""
+    if keeps:
+        column = shown.column(column)
     if column.kind == "value":
         return _value_sql(column, form)
-    return _plain_sql(column, form), []
+    sql = _plain_sql(column, form)
+    return shown.text_sql(sql) if keeps and column.kind == "context" else sql, []
 
 
 def _plain_sql(column: Column, form: Form) -> str:

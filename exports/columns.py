@@ -52,6 +52,8 @@ _TYPES: Final = ROLES["ibl"]
 _WHENS = " ".join(f"WHEN '{ours}' THEN '{theirs}'" for ours, theirs in _TYPES.items())
 _TYPE_SQL = f"CASE m.role {_WHENS} END"
 SNAPSHOT: Final = "e.metadata"
+OWN_WORDS: Final = "COALESCE(m.text, m.content)"
+STORED_CONTENT: Final = "m.content"
 _IN_FORCE: Final = "(s.metadata -> 'client_context')"
 # As chat.transcripts makes a title of a first prompt; the blanks are those of Python's split().
 _BLANKS = r"[\t\n\v\f\r\x1c-\x1f \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+"
@@ -76,12 +78,12 @@ _OF_MESSAGES: Final = (
     _message("type", "word", _TYPE_SQL, lambda r: _TYPES[r.message.role]),
     _message("role", "word", "m.role", lambda r: r.message.role),
     _message("status", "word", "m.status", lambda r: r.message.status),
-    _message("content", "text", "COALESCE(m.text, m.content)", lambda r: r.message.own_words),
-    _message("stored_content", "text", "m.content", lambda r: r.message.content),
+    _message("content", "text", OWN_WORDS, lambda r: r.message.own_words),
+    _message("stored_content", "text", STORED_CONTENT, lambda r: r.stored_content),
     _message("content_type", "text", "m.content_type", lambda r: r.message.content_type),
     _message("timestamp", "time", "m.created_at", lambda r: r.message.created_at),
     _message("finished_at", "time", "m.finished_at", lambda r: r.message.finished_at),
-    _message("client_context", "context", SNAPSHOT, lambda r: r.context_text),
+    _message("client_context", "context", SNAPSHOT, lambda r: r.shown_text),
     _message("context_version", "integer", "e.context_version", lambda r: r.extra.context_version),
     _message("tenant", "text", "s.tenant_key", lambda r: r.message.session.tenant.key),
     _message("mentor", "text", "s.mentor_slug", lambda r: r.message.session.mentor.slug),
@@ -116,7 +118,7 @@ _OF_SESSIONS: Final = (
     _session("first_prompt", "text", "f.words", lambda r: r.first_prompt),
     _session("created_at", "time", "s.created_at", lambda r: r.session.created_at),
     _session("updated_at", "time", "s.updated_at", lambda r: r.session.updated_at),
-    _session("client_context", "context", _IN_FORCE, lambda r: r.context_text),
+    _session("client_context", "context", _IN_FORCE, lambda r: r.shown_text),
     _session("context_version", "integer", "s.context_version", lambda r: r.session.context_version),
     _session("messages", "integer", "s.next_sequence - 1", lambda r: r.session.next_sequence - 1),
     _session("prompts", "integer", "COALESCE(a.prompts, 0)", lambda r: r.count(role="user")),

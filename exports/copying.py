@@ -41,7 +41,8 @@ def find(sessions: QuerySet[Any], size: int) -> list[Found]:
 def blocks(question: Question, ids: str, count: list[int]) -> Iterator[bytes]:
     """The rows of these sessions; adds to the count how many there were, at the end."""
     try:
-        sql, params = copy_sql(question.grain, question.columns, question.form, ids, _where(question))
+        where = _where(question)
+        sql, params = copy_sql(question.grain, question.columns, question.form, ids, where, question.views)
     except EmptyResultSet:
         return
     with reading(), connection.wrap_database_errors, ClientCursor(connection.connection) as cursor:

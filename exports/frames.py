@@ -32,11 +32,12 @@ def dataframe(
     """Rows as a polars frame (or a pandas one), `client_context` as JSON text and `ctx.…` columns typed.
 
     `filter` is a Filter, or what writes one: "tenant=demo&context.stateCode=CA", or a dict of the same.
-    Without a reader it may read every tenant. Raises InvalidFilter, InvalidPayload, NotFound, TooSlow.
+    Without a reader it may read every tenant. Raises InvalidFilter, InvalidPayload, NotFound, HiddenKey, TooSlow.
     """
     import pyarrow as pa
 
     selection = Selection.of(_filter(filter), reader or Reader(None))
+    selection.check_conditions("export")
     chosen = choose(grain, columns, list(context_keys))
     question = Question(selection, chosen, grain, "arrow", before=timezone.now())
     question = Question(selection, typed(question), grain, "arrow", question.before)

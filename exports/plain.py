@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from chat.models import ChatMessageHistory, ChatMessageHistoryExtra, Session, SessionContextVersion
+from chat.policies import EVERYTHING
 from chat.strict_json import dumps
 
 from .cells import Form, cell
@@ -69,7 +70,7 @@ def quoted(text: str | None, alone: bool) -> str:
 
 
 def records(question: Question, chosen: list[UUID]) -> Iterator[Any]:
-    return _messages(question, chosen) if question.grain == "message" else _sessions(chosen)
+    return _messages(question, chosen) if question.grain == "message" else _sessions(question, chosen)
 
 
 def _messages(question: Question, chosen: list[UUID]) -> Iterator[MessageRecord]:
@@ -79,10 +80,11 @@ def _messages(question: Question, chosen: list[UUID]) -> Iterator[MessageRecord]
     versions = _versions(SessionContextVersion.objects.filter(session_id__in=chosen))
     for message in rows.order_by("session__created_at", "session_id", "sequence"):
         number = getattr(getattr(message, "extra", None), "context_version", 0)
-        yield MessageRecord(message, versions.get((message.session_id, number)))
+        view = question.views.get(message.session.mentor_id, EVERYTHING)
+        yield MessageRecord(message, versions.get((message.session_id, number)), view)
 
 
-def _sessions(chosen: list[UUID]) -> Iterator[SessionRecord]:
+def _sessions(question: Question, chosen: list[UUID]) -> Iterator[SessionRecord]:
     messages, extras = defaultdict(list), defaultdict(list)
     for message in ChatMessageHistory.objects.filter(session_id__in=chosen).order_by("sequence"):
         messages[message.session_id].append(message)
@@ -92,7 +94,8 @@ def _sessions(chosen: list[UUID]) -> Iterator[SessionRecord]:
     rows = Session.objects.filter(pk__in=chosen).select_related("mentor", "tenant")
     for session in rows.order_by("created_at", "pk"):
         version = versions.get((session.pk, session.context_version))
-        yield SessionRecord(session, version, messages[session.pk], extras[session.pk])
+        view = question.views.get(session.mentor_id, EVERYTHING)
+        yield SessionRecord(session, version, messages[session.pk], extras[session.pk], view)
 
 
 def _versions(rows: Iterable[SessionContextVersion]) -> dict[tuple[UUID, int], SessionContextVersion]:

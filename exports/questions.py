@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from chat.models import Session
+from chat.policies import View
 from chat.selections import Selection
 
 from .cells import Form
@@ -63,6 +64,11 @@ class Question:
     before: datetime
     since: datetime | None = None
     until: datetime | None = None
+
+    @cached_property
+    def views(self) -> dict[int, View]:
+        """What exports show of the contexts of mentors that keep something back, by their ids."""
+        return self.selection.views("export")
 
     @cached_property
     def sessions(self) -> QuerySet[Session]:

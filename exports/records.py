@@ -10,6 +10,7 @@ from typing import Any
 
 from chat.filters.conditions import Path, at, loads
 from chat.models import ChatMessageHistory, ChatMessageHistoryExtra, Session, SessionContextVersion
+from chat.policies import EVERYTHING, View, masked
 from chat.strict_json import same
 from chat.transcripts import READ_FOR_TITLE, title_from
 
@@ -17,9 +18,11 @@ FAILURES = ("failed", "interrupted")
 
 
 class InContext:
-    """Something that was written under a client context, and the version that holds the context's text."""
+    """Something that was written under a client context, the version that holds the context's text, and what
+    exports show of it."""
 
     version: SessionContextVersion | None
+    view: View
 
     @property
     def context(self) -> Any:
@@ -32,9 +35,18 @@ class InContext:
             return self.version.text
         return spell(self.context)
 
+    @property
+    def shown_text(self) -> str:
+        return self.view.text(self.context_text)
+
     @cached_property
     def _parsed(self) -> Any:
-        return loads(self.context_text)
+        """As PostgreSQL's jsonb has it, a mask made of a number's plain spelling."""
+        found = loads(self.context_text)
+        if not self.view:
+            return found
+        told = {key: _masked(value) for key, value in found.items() if key in self.view.masked}
+        return {key: value for key, value in {**found, **told}.items() if key not in self.view.hidden}
 
     def at(self, path: Path) -> Any:
         """MISSING where there is nothing."""
@@ -45,6 +57,7 @@ class InContext:
 class MessageRecord(InContext):
     message: ChatMessageHistory
     version: SessionContextVersion | None = None
+    view: View = EVERYTHING
 
     @cached_property
     def extra(self) -> Any:
@@ -53,6 +66,11 @@ class MessageRecord(InContext):
     @property
     def context(self) -> Any:
         return self.extra.metadata or {}
+
+    @property
+    def stored_content(self) -> str:
+        """With its block, unless that might have more in it than is shown."""
+        return self.message.own_words if self.view else self.message.content
 
     @property
     def metadata_text(self) -> str:
@@ -65,6 +83,7 @@ class SessionRecord(InContext):
     version: SessionContextVersion | None = None
     messages: list[ChatMessageHistory] = field(default_factory=list)
     extras: list[ChatMessageHistoryExtra] = field(default_factory=list)
+    view: View = EVERYTHING
 
     @property
     def context(self) -> Any:
@@ -100,6 +119,11 @@ class _Nothing:
 
     def __getattr__(self, name: str) -> None:
         return None
+
+
+def _masked(value: Any) -> str:
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return masked(spell_number(value) if is_number else value)
 
 
 def spell(value: Any) -> str:

@@ -8,13 +8,16 @@ million messages needs no more memory than one of ten. The planner would hash an
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from chat.models.conditions import Sql
 from chat.models.messages import MEASURED
+from chat.policies import View
 from chat.strict_json import dumps
 
+from . import shown
 from .cells import Form, cell_sql
 from .columns import Column, Grain
 
@@ -27,10 +30,10 @@ PLANNING: Final = (
 # Sorted here, as few and narrow rows; who joins to it laterally takes them one after the other. What no column
 # asks for, PostgreSQL leaves out.
 _SESSIONS = """(SELECT c.place, s.*, p.slug AS mentor_slug, p.unique_id AS mentor_unique_id, t.key AS tenant_key,
-  v.value AS version_value, v.text AS version_text
+  v.value AS version_value, v.text AS version_text{shown}
 FROM unnest({ids}) WITH ORDINALITY AS c(id, place) JOIN chat_session s ON s.id = c.id
 LEFT JOIN chat_mentor p ON p.id = s.mentor_id LEFT JOIN chat_tenant t ON t.id = s.tenant_id
-LEFT JOIN chat_sessioncontextversion v ON v.session_id = s.id AND v.number = s.context_version
+LEFT JOIN chat_sessioncontextversion v ON v.session_id = s.id AND v.number = s.context_version{policies}
 ORDER BY c.place OFFSET 0) s"""
 _MESSAGES = """SELECT r.* FROM {sessions} CROSS JOIN LATERAL (SELECT {cells} FROM chat_chatmessagehistory m
 LEFT JOIN chat_chatmessagehistoryextra e ON e.message_id = m.id
@@ -54,12 +57,20 @@ _ALIAS: Final = re.compile(r"\b([axf])\.")
 _AT_ONCE: Final = 30
 
 
-def copy_sql(grain: Grain, columns: Sequence[Column], form: Form, ids: str, where: Sql) -> Sql:
-    """COPY of a batch. `ids` are the sessions' as an array's literal, `where` is about the alias m.
+def copy_sql(
+    grain: Grain,
+    columns: Sequence[Column],
+    form: Form,
+    ids: str,
+    where: Sql,
+    views: Mapping[int, View] = MappingProxyType({}),
+) -> Sql:
+    """COPY of a batch. `ids` are the sessions' as an array's literal, `where` is about the alias m, `views` are
+    those of mentors that keep something back.
 
     A row is a line of JSON, or of CSV whose NULL is empty and whose empty text is quoted.
     """
-    cells = [cell_sql(column, form) for column in columns]
+    cells = [cell_sql(column, form, keeps=bool(views)) for column in columns]
     if form == "jsonl":
         selected, params = _json_sql(columns, cells)
         # No character of a JSON text is one of these: nothing in it is quoted or doubled.
@@ -69,10 +80,19 @@ def copy_sql(grain: Grain, columns: Sequence[Column], form: Form, ids: str, wher
         selected = ", ".join(f"{sql} AS c{at}" for at, (sql, _) in enumerate(cells))
         params = [param for _, given in cells for param in given]
         options = "FORMAT csv"
-    sessions = _SESSIONS.replace("{ids}", f"'{ids}'::uuid[]")
+    sessions, policies = _sessions(ids, views)
     query = _MESSAGES if grain == "message" else _OF_SESSIONS.replace("{joins}", _joins(columns))
     query = query.replace("{sessions}", sessions).replace("{cells}", selected).replace("{where}", where[0])
-    return f"COPY ({query}) TO STDOUT ({options})", [*params, *where[1]]
+    given = [*policies, *params, *where[1]] if grain == "message" else [*params, *policies, *where[1]]
+    return f"COPY ({query}) TO STDOUT ({options})", given
+
+
+def _sessions(ids: str, views: Mapping[int, View]) -> Sql:
+    sql = _SESSIONS.replace("{ids}", f"'{ids}'::uuid[]")
+    if not views:
+        return sql.replace("{shown}", "").replace("{policies}", ""), []
+    join = shown.JOIN.format(mentor="s.mentor_id")
+    return sql.replace("{shown}", shown.COLUMNS).replace("{policies}", join), [shown.policies(views)]
 
 
 def _joins(columns: Sequence[Column]) -> str:

@@ -15,7 +15,7 @@ from django.db.models import F, QuerySet
 from chat.models import ChatMessageHistory
 from chat.models.conditions import Sql, at_sql
 
-from . import plain
+from . import plain, shown
 from .cells import type_of_value
 from .columns import SNAPSHOT, Column, ValueType
 from .copying import reading
@@ -44,32 +44,42 @@ def typed(question: Question) -> list[Column]:
 
 
 def _in_sql(question: Question, columns: list[Column]) -> list[int]:
-    pieces = [_bits_sql(column) for column in columns]
+    views = question.views
+    pieces = [_bits_sql(column, keeps=bool(views)) for column in columns]
     try:
-        sql, params = _contexts(question).query.sql_with_params()
+        sql, params = _contexts(question, *(["mentor"] if views else [])).query.sql_with_params()
     except EmptyResultSet:
         return [0] * len(columns)
     asked = ", ".join(piece for piece, _ in pieces)
     given = [param for _, params in pieces for param in params]
+    source = f"({sql}) AS k (context)"
+    if views:
+        told = f"SELECT k.*{shown.COLUMNS} FROM ({sql}) AS k (context, mentor){shown.JOIN.format(mentor='k.mentor')}"  # noqa: S608
+        source, params = f"({told}) AS s", (*params, shown.policies(views))
     with reading(), connection.cursor() as cursor:
-        cursor.execute(f"SELECT {asked} FROM ({sql}) AS k (context)", [*given, *params])  # noqa: S608
+        cursor.execute(f"SELECT {asked} FROM {source}", [*given, *params])  # noqa: S608
         return list(cursor.fetchone())
 
 
-def _bits_sql(column: Column) -> Sql:
-    document = "k.context" if column.sql == SNAPSHOT else "(k.context -> 'client_context')"
+def _bits_sql(column: Column, *, keeps: bool) -> Sql:
+    row = "s" if keeps else "k"
+    document = f"{row}.context" if column.sql == SNAPSHOT else f"({row}.context -> 'client_context')"
+    if keeps:
+        document = shown.document_sql(document)
     value, params = at_sql(document, column.path)
     sql = _BITS_SQL.format(value=value)
     return sql, params * sql.count(value)
 
 
-def _contexts(question: Question) -> QuerySet[Any]:
+def _contexts(question: Question, *more: str) -> QuerySet[Any]:
+    """Each context, and with "mentor" whose it is."""
     if question.grain == "session":
-        return question.sessions.values_list(F("metadata"))
+        return question.sessions.values_list(F("metadata"), *(["mentor_id"] if more else []))
     rows = question.messages
     if rows is None:
         rows = ChatMessageHistory.objects.filter(session_id__in=question.sessions.values("pk"))
-    return rows.filter(created_at__lt=question.before).values_list(F("extra__metadata"))
+    rows = rows.filter(created_at__lt=question.before)
+    return rows.values_list(F("extra__metadata"), *(["session__mentor_id"] if more else []))
 
 
 def _in_python(question: Question, columns: list[Column]) -> list[int]:

@@ -25,7 +25,7 @@ FLOORS = [
         "rollups",
     }
     | {"transcripts", "shapes", "removals", "refusals", "messages", "message_pages", "happened"}
-    | {"contexts", "signatures", "provenance", "visibility", "erasing", "retention", "lapses"},
+    | {"contexts", "signatures", "provenance", "erasing", "retention", "lapses"},
     {"feeds", "tallies", "live", "following", "runner", "rebuild", "responding", "watching"}
     | {"explaining", "previewing"},
     {

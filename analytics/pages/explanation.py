@@ -73,7 +73,7 @@ class Prompt:
 def explanation(request: HttpRequest, reader: Reader, message_id: UUID) -> HttpResponse:
     caller = staff_caller(cast(User, request.user))
     answer = explaining.find_answer(caller, message_id)
-    one = explaining.explain(answer, caller)
+    one = explaining.explain(answer)
     tenant = answer.session.tenant.key
     zone = transcripts.selected(Filter(tenant=tenant), reader).zone
     context = {

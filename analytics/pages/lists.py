@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from chat import cursors, transcripts
+from chat import cursors, shapes, transcripts
 from chat.reading import Row, read
 from chat.selections import Selection
 
@@ -52,7 +52,7 @@ def sessions(selection: Selection, address: Address) -> Sessions:
 
 
 def _line(one: Told, zone: ZoneInfo) -> Line:
-    session, known = one.session, read(one.session.client_context)
+    session, known = one.session, read(shapes.client_context(one.session, "operator"))
     return Line(
         str(session.pk),
         one.title,

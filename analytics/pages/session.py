@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from chat import transcripts
+from chat import shapes, transcripts
 from chat.filters import Filter
 from chat.models import Session
 from chat.reading import read
@@ -32,7 +32,7 @@ def session(request: HttpRequest, reader: Reader, session_id: UUID) -> HttpRespo
         "session": found,
         "summary": summary(found),
         "page": transcript(found, zone, before=_number(request, "before"), after=_number(request, "after")),
-        "in_force": read(found.client_context),
+        "in_force": read(shapes.client_context(found, "operator")),
         "began": time_of(found.created_at, zone),
         "active": time_of(found.updated_at, zone),
         "all": f"/analytics/?{urlencode({'tenant': found.tenant.key})}",

@@ -100,12 +100,13 @@ def transcript(session: Session, zone: ZoneInfo, *, before: int, after: int) -> 
     wider = Range(max(1, span.first - 1), span.last, span.count)
     messages = transcripts.messages(session, wider)
     stored = _stored(session, messages, zone)
+    view = session.mentor.policy.view("operator")
     runs: list[Run] = []
     earlier: str | None = None
     for _, group in groupby(messages, _snapshot):
         found = list(group)
         number = _version_of(found[0])
-        text = _text(_snapshot_of(found[0]), stored.versions.get(number))
+        text = view.text(_text(_snapshot_of(found[0]), stored.versions.get(number)))
         shown = [_said(one, zone) for one in found if one.sequence >= span.first]
         if shown:
             runs.append(Run(_known(number, text, earlier, stored), shown))

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from ..models import ChatMessageHistory, ChatMessageHistoryExtra, Session, SessionContextVersion
+from ..policies import View
 from ..provenance import token_names
 from ..reading import Difference, Reading, Row, differences, read_text
 
@@ -154,20 +155,24 @@ def _versions(session: Session, used: set[int]) -> dict[int, Version]:
         Q(number__in=wanted) | Q(number__gte=session.context_version - VERSIONS)
     ).defer("value")
     stored = {row.number: row for row in rows.order_by()}
-    tokens = token_names(stored.values())
-    return {number: _version(number, stored, tokens) for number in {*used, *stored, session.context_version}}
+    tokens, view = token_names(stored.values()), session.mentor.policy.view("operator")
+    numbers = {*used, *stored, session.context_version}
+    return {number: _version(number, stored, tokens, view) for number in numbers}
 
 
-def _version(number: int, stored: dict[int, SessionContextVersion], tokens: dict[int, str]) -> Version:
+def _version(
+    number: int, stored: dict[int, SessionContextVersion], tokens: dict[int, str], view: View
+) -> Version:
     row = stored.get(number)
     if row is None:
         return Version(number, read_text(EMPTY), [])
-    before = stored[number - 1].text if number - 1 in stored else EMPTY
+    before, text = stored[number - 1].text if number - 1 in stored else EMPTY, view.text(row.text)
+    verified_keys = view.names(row.verified_keys)
     return Version(
         number,
-        read_text(row.text, row.verified_keys),
-        differences(before, row.text),
-        row.verified_keys,
+        read_text(text, verified_keys),
+        differences(view.text(before), text),
+        verified_keys,
         row.author,
         row.door,
         row.created_at,

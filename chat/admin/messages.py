@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.models import User
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce, Substr
@@ -16,12 +15,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from ..access import Caller, staff_caller
+from .. import shapes
 from ..errors import NotFound
 from ..llm import request_body
 from ..models import ChatMessageHistory, Session
 from ..reading import Part, Reading, part, read
-from ..rebuild import concealed_from, request_of
+from ..rebuild import shown_request
 from .conversation import PAGE, said
 from .lists import LargeTable, by_id
 from .scope import tenant_ids, visible
@@ -36,6 +35,7 @@ class Prompt:
     """What a model was sent for an answer: as it reads, and the body's very bytes.
 
     `stamped`: page content was shown to the model and not kept, so its length and SHA-256 stand for it.
+    `hides`: so does [hidden] for what is not for staff.
     """
 
     model: str
@@ -45,6 +45,7 @@ class Prompt:
     parameters: Reading
     body: str
     stamped: bool
+    hides: bool
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -118,8 +119,7 @@ class MessageAdmin(LargeTable):
         obj: ChatMessageHistory | None = None,
     ) -> HttpResponse:
         if obj is not None:
-            caller = staff_caller(cast(User, request.user))
-            context |= {"message": obj, "said": said(obj), "sent": read(obj.metadata), **_known(obj, caller)}
+            context |= {"message": obj, "said": said(obj), "sent": read(obj.metadata), **_known(obj)}
             context |= {"put_aside": read(obj.rejected_metadata) if obj.rejected_metadata else None}
             context |= {"around": max(1, obj.sequence - PAGE // 2), "subtitle": None}
             context |= {"title": f"Message {obj.sequence} of session {obj.session_id}"}
@@ -159,27 +159,39 @@ class MessageAdmin(LargeTable):
         return at(message.created_at)
 
 
-def _known(message: ChatMessageHistory, caller: Caller) -> dict[str, Any]:
+def _known(message: ChatMessageHistory) -> dict[str, Any]:
     """The snapshot, and of an answer its prompt."""
     extra = getattr(message, "extra", None)
     if extra is None:
         return {"extra": None}
-    known = {"extra": extra, "snapshot": read(extra.metadata)}
+    view = message.session.mentor.policy.view("operator")
+    known = {"extra": extra, "snapshot": read(shapes.snapshot(extra, view))}
+    known["stored"] = shapes.stored_content(message, view)
     if message.role == ChatMessageHistory.Role.MENTOR:
-        known["prompt"] = _prompt(message, caller)
+        known["prompt"] = _prompt(message)
     return known
 
 
-def _prompt(answer: ChatMessageHistory, caller: Caller) -> Prompt | None:
+def _prompt(answer: ChatMessageHistory) -> Prompt | None:
     """None where what it was made from is not stored any more."""
     try:
-        request = request_of(answer, concealed_from(caller, answer))
+        found = shown_request(answer)
     except (ObjectDoesNotExist, NotFound):
         return None
+    request = found.request
     *before, asked = [part(**message) for message in request.messages]
     system = before.pop(0) if before and before[0].role == "system" else None
     body = request_body(request).decode()
-    return Prompt(request.model, system, before, asked, read(request.parameters), body, _is_stamped(answer))
+    return Prompt(
+        request.model,
+        system,
+        before,
+        asked,
+        read(request.parameters),
+        body,
+        _is_stamped(answer),
+        found.hides,
+    )
 
 
 def _is_stamped(answer: ChatMessageHistory) -> bool:

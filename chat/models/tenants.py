@@ -18,6 +18,7 @@ from django.utils import timezone
 from ..errors import InvalidFilter
 from ..filters import read_path, written_path
 from ..origins import check_pattern
+from ..policies import Policy, policy_of
 from ..policies import check as check_policy
 from ..schemas import InvalidSchema
 
@@ -209,6 +210,11 @@ class Prompting(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def policy(self) -> Policy:
+        """Of its keys. Who reads what is stored is subject to the mentor's present one."""
+        return policy_of(self.context_schema, self.schema_mode)
 
     def prompting(self) -> dict[str, Any]:
         """Every value that decides a prompt, by field name."""

@@ -20,6 +20,7 @@ from ..errors import InvalidContext, InvalidFilter, InvalidPayload, NotFound
 from ..models import Session
 from ..parsers import JSONPatchParser, MergePatchParser, SpelledJSONParser
 from ..payloads import Flow
+from ..policies import View
 from ..provenance import token_names
 from ..queries import Query, caller_of, check_names, uuid_of
 from ..strict_json import ParsedObject
@@ -57,7 +58,9 @@ class SessionContext(FromAnywhere):
         if _conditions(request).is_known(session.context_version):
             return Response(status=304, headers=headers)
         version = contexts.version_of(session, session.context_version)
-        return Response(shapes.context(version, inspected=_inspects(caller)), headers=headers)
+        return Response(
+            shapes.context(version, _view(caller, session), inspected=_inspects(caller)), headers=headers
+        )
 
     @described.replace_context
     def put(self, request: Request, session_id: str) -> Response:
@@ -67,7 +70,7 @@ class SessionContext(FromAnywhere):
         query.finish()
         grant = _grant(request, flow, user) if flow else None
         text = "\0".join([sent.source, *((flow.tenant, flow.name, user) if flow else ())])
-        return _written(request, session_id, lambda now: change, text, grant, body.metadata_token)
+        return _written(request, session_id, lambda now, unseen: change, text, grant, body.metadata_token)
 
     @described.patch_context
     def patch(self, request: Request, session_id: str) -> Response:
@@ -77,7 +80,7 @@ class SessionContext(FromAnywhere):
     @described.clear_context
     def delete(self, request: Request, session_id: str) -> Response:
         Query(request).finish()
-        return _written(request, session_id, lambda now: Change(EMPTY), "")
+        return _written(request, session_id, lambda now, unseen: Change(EMPTY), "")
 
 
 class ContextVersion(FromAnywhere):
@@ -93,8 +96,8 @@ class ContextVersion(FromAnywhere):
         if one is None:
             raise NotFound()
         before = contexts.version_of(session, one.number - 1)
-        tokens = token_names([one]) if _inspects(caller) else {}
-        return Response(shapes.version(one, before, inspected=_inspects(caller), tokens=tokens))
+        tokens, view = token_names([one]) if _inspects(caller) else {}, _view(caller, session)
+        return Response(shapes.version(one, before, view, inspected=_inspects(caller), tokens=tokens))
 
 
 class ContextDiff(FromAnywhere):
@@ -104,12 +107,13 @@ class ContextDiff(FromAnywhere):
 
     @described.compare_contexts
     def get(self, request: Request, session_id: str) -> Response:
-        _, session = _asked(request, session_id)
+        caller, session = _asked(request, session_id)
         query, last = Query(request), session.context_version
         to = _version(query, "to", last, last)
         since = _version(query, "from", max(0, to - 1), last)
         query.finish()
-        found = shapes.difference(contexts.version_of(session, since), contexts.version_of(session, to))
+        versions = contexts.version_of(session, since), contexts.version_of(session, to)
+        found = shapes.difference(*versions, _view(caller, session))
         return Response({"from": since, "to": to, **found})
 
 
@@ -125,6 +129,10 @@ def _asked(request: Request, session_id: str) -> tuple[Caller, Session]:
 
 def _inspects(caller: Caller) -> bool:
     return caller.kind != "anonymous"
+
+
+def _view(caller: Caller, session: Session) -> View:
+    return session.mentor.policy.view(caller.reads_as)
 
 
 def _conditions(request: Request) -> Conditions:
@@ -182,14 +190,18 @@ def _grant(request: Request, flow: Flow, user: str) -> Grant:
     return access.access_mentor(credentials_of(request), flow.tenant, flow.name, user)
 
 
-def _patch(sent: Any) -> tuple[Callable[[InForce], Change], str]:
+# Of a context, and of the keys of it that are not there for the caller to test, copy or move.
+Changing = Callable[[InForce, frozenset[str]], Change]
+
+
+def _patch(sent: Any) -> tuple[Changing, str]:
     """What the body makes of a context, and its text."""
     if isinstance(sent, ParsedObject):
-        return lambda now: _merged(now, sent.source), sent.source
+        return lambda now, unseen: _merged(now, sent.source), sent.source
     if isinstance(sent, tuple):
         steps = patches.operations(sent[0])
-        return lambda now: patches.patched(
-            now.text, steps, frozenset(now.verified_keys), limits.current()
+        return lambda now, unseen: patches.patched(
+            now.text, steps, frozenset(now.verified_keys), limits.current(), unseen
         ), sent[1]
     raise InvalidPayload("The payload is empty.", pointer="")
 
@@ -204,24 +216,29 @@ def _merged(now: InForce, patch: str) -> Change:
 def _written(
     request: Request,
     session_id: str,
-    change: Callable[[InForce], Change],
+    change: Changing,
     text: str,
     grant: Grant | None = None,
     token: str | None = None,
 ) -> Response:
-    key, caller = uuid_of(session_id), grant.caller if grant else _writer(request, session_id)
+    key, unseen = uuid_of(session_id), frozenset[str]()
+    if grant:
+        caller = grant.caller
+    else:
+        caller, session = _writer(request, session_id)
+        unseen = _view(caller, session).unseen
     sender = Sender(caller, DOOR, writes.address_class(request.META.get("REMOTE_ADDR", "")))
-    asked = _write(request, change, caller, text, token)
+    asked = _write(request, lambda now: change(now, unseen), caller, text, token)
     begins = functools.partial(contexts.begin, grant=grant) if grant else contexts.write
     written = begins(key, asked=asked, sender=sender)
     return _told(key, caller, written, list(grant.warnings) if grant else [])
 
 
-def _writer(request: Request, session_id: str) -> Caller:
+def _writer(request: Request, session_id: str) -> tuple[Caller, Session]:
     messages.check_may_write(caller_of(request))
     caller, session = _asked(request, session_id)
     messages.check_is_open(caller, session)
-    return caller
+    return caller, session
 
 
 def _write(
@@ -235,13 +252,13 @@ def _write(
 
 def _told(session_id: UUID, caller: Caller, written: Written, warnings: list[Any]) -> Response:
     """What was written, also where there is another value by now."""
-    session = Session.objects.only("id", "anonymous").filter(pk=session_id).first()
+    session = Session.objects.select_related("mentor").filter(pk=session_id).first()
     if session is None:
         raise NotFound()
     version = contexts.version_of(session, written.version)
     body = {
         "session_id": str(session_id),
-        **shapes.context(version, inspected=_inspects(caller)),
+        **shapes.context(version, _view(caller, session), inspected=_inspects(caller)),
         "changed": written.changed,
         "warnings": [*warnings, *written.warnings],
     }

@@ -32,7 +32,7 @@ class MessageExplanation(APIView):
         caller = _inspector(request)
         Query(request).finish()
         answer = explaining.find_answer(caller, uuid_of(message_id))
-        return Response(_explanation(explaining.explain(answer, caller)))
+        return Response(_explanation(explaining.explain(answer)))
 
 
 class SessionPreview(APIView):

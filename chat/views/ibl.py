@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from .. import access, removals, shapes, transcripts
+from .. import access, policies, removals, shapes, transcripts
 from ..cursors import Page
 from ..errors import AuthenticationRequired, InvalidPayload, NotFound, PermissionDenied
 from ..filters import Filter
@@ -37,7 +37,7 @@ def told_page(request: Request, reader: Reader, **path: Any) -> Response:
             "count": transcripts.count_up_to(rows, MOST_COUNTED),
             "next": query.link({"cursor": page.next} if page.next else None),
             "previous": query.link({"cursor": page.previous} if page.previous else None),
-            "results": [shapes.ibl_session(one, titles[one.pk]) for one in page.rows],
+            "results": [shapes.ibl_session(one, titles[one.pk], "operator") for one in page.rows],
         }
     )
 
@@ -86,7 +86,8 @@ class UserSession(FromAnywhere):
             from_end=True,
         )
         query.finish()
-        said = transcripts.messages(session, span)
+        said, reader = transcripts.messages(session, span), _reads_as(request)
+        view = session.mentor.policy.view(reader)
         return query.told(
             {
                 "count": span.count,
@@ -96,11 +97,11 @@ class UserSession(FromAnywhere):
                 "proactive_prompt": "",
                 "mentor_unique_id": str(session.mentor.unique_id),
                 "platform_key": session.tenant.key,
-                "client_context": session.client_context,
+                "client_context": shapes.client_context(session, reader),
                 "context_version": session.context_version,
                 "previous": query.link(span.later),
                 "next": query.link(span.earlier),
-                "results": [shapes.ibl_message(one) for one in reversed(said) if not one.deleted_at],
+                "results": [shapes.ibl_message(one, view) for one in reversed(said) if not one.deleted_at],
             }
         )
 
@@ -112,7 +113,9 @@ class UserSession(FromAnywhere):
             removals.rename(session, _title(body["title"]))
         title = transcripts.titles([session])[session.pk]
         warnings = in_vain(body, "title")
-        return Response(shapes.ibl_session(session, title) | ({"warnings": warnings} if warnings else {}))
+        return Response(
+            shapes.ibl_session(session, title, "operator") | ({"warnings": warnings} if warnings else {})
+        )
 
     @described.ibl_remove_session
     def delete(self, request: Request, org: str, session_id: str, user_id: str = "") -> Response:
@@ -133,8 +136,8 @@ class DownloadSession(APIView):
     def get(self, request: Request, org: str, user_id: str, session_id: str) -> HttpResponse:
         session = _the_users(reader_of(request), org, user_id, session_id)
         Query(request, ibl=True).filter()
-        title = transcripts.titles([session])[session.pk]
-        lines = shapes.as_text(session, title, transcripts.every_message(session))
+        title, view = transcripts.titles([session])[session.pk], session.mentor.policy.view("export")
+        lines = shapes.as_text(session, title, transcripts.every_message(session), view)
         name = f'attachment; filename="session-{session.pk}.txt"'
         return HttpResponse(
             "".join(lines), content_type="text/plain; charset=utf-8", headers={"Content-Disposition": name}
@@ -154,9 +157,11 @@ class RecentMessages(APIView):
         return query.told(
             [
                 {
-                    **shapes.ibl_session(one, titles[one.pk]),
+                    **shapes.ibl_session(one, titles[one.pk], "operator"),
                     "messages": [
-                        shapes.ibl_message(message) for message in said[one.pk] if not message.deleted_at
+                        shapes.ibl_message(message, one.mentor.policy.view("operator"))
+                        for message in said[one.pk]
+                        if not message.deleted_at
                     ],
                 }
                 for one in page.rows
@@ -218,6 +223,11 @@ def _readable(request: Request, org: str, user_id: str, session_id: str) -> Sess
             raise AuthenticationRequired("This needs a token or a staff session.") from None
         raise
     return session
+
+
+def _reads_as(request: Request) -> policies.Reader:
+    """A visitor may have shown nothing but the session's id."""
+    return request.auth.reads_as if isinstance(request.auth, access.Caller) else "user"
 
 
 def _writer(request: Request) -> Reader:

@@ -14,7 +14,7 @@ from ..access import Caller
 from ..errors import AuthenticationRequired, NotFound
 from ..llm import request_body
 from ..models import ChatMessageHistory
-from ..rebuild import concealed_from, is_whole, request_of
+from ..rebuild import shown_request
 from . import described
 
 
@@ -33,8 +33,8 @@ class MessagePrompt(APIView):
         )
         if answer is None or not access.may_inspect(caller, answer.session):
             raise NotFound()
-        concealed = concealed_from(caller, answer)
-        sent = request_body(request_of(answer, concealed))
+        found = shown_request(answer)
+        sent = request_body(found.request)
         asked = ChatMessageHistory.objects.values(
             "extra__page_content_length", "extra__page_content_sha256"
         ).get(session_id=answer.session_id, sequence=answer.sequence - 1)
@@ -45,7 +45,7 @@ class MessagePrompt(APIView):
                 "mentor_version": answer.extra.mentor_version,
                 "context_version": answer.extra.context_version,
                 "delivery": answer.extra.delivery,
-                "complete": is_whole(answer, concealed),
+                "complete": found.complete,
                 "page_content": {
                     "length": asked["extra__page_content_length"],
                     "sha256": asked["extra__page_content_sha256"],

@@ -151,7 +151,8 @@ def _change(sent: Any) -> tuple[str, Change, str | None]:
 
 
 def _metadata(session: Session, version: int) -> Response:
-    told = shapes.context(contexts.version_of(session, version), inspected=True)
+    view = session.mentor.policy.view("operator")
+    told = shapes.context(contexts.version_of(session, version), view, inspected=True)
     return Response({"metadata": told["client_context"]})
 
 
@@ -166,7 +167,7 @@ def _items(rows: QuerySet[Session], offset: int, limit: int) -> list[dict[str, A
     with bounded():
         found = list(transcripts.listed(rows.order_by("-created_at", "-pk"))[offset : offset + limit])
     titles = transcripts.titles(found)
-    return [shapes.quickchat_conversation(one, titles[one.pk]) for one in found]
+    return [shapes.quickchat_conversation(one, titles[one.pk], "operator") for one in found]
 
 
 # --- as Quickchat tells it

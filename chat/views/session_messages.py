@@ -93,7 +93,7 @@ class MessageDebugData(APIView):
         if not access.may_inspect(caller, session):
             raise NotFound()
         message = _message(session, message_id)
-        return Response({"message_id": str(message.pk), "debug_data": debug_of(message, caller)})
+        return Response({"message_id": str(message.pk), "debug_data": debug_of(message)})
 
 
 def _session(request: Request, caller: Caller, session_id: str) -> Session:
@@ -110,7 +110,7 @@ def _message(session: Session, name: str, *, deleted: bool = False) -> ChatMessa
 
 
 def _told(caller: Caller, message: ChatMessageHistory) -> shapes.Json:
-    return shapes.posted(message, inspected=caller.kind != "anonymous")
+    return shapes.posted(message, caller.reads_as)
 
 
 def _posted(told: shapes.Json, draft: Draft) -> Response:

@@ -26,7 +26,7 @@ class SessionList(APIView):
         page = cursors.page(transcripts.listed(rows), cursor=cursor, limit=limit)
         titles = transcripts.titles(page.rows)
         body = {
-            "results": [shapes.session(one, titles[one.pk]) for one in page.rows],
+            "results": [shapes.session(one, titles[one.pk], "operator") for one in page.rows],
             "next": query.link({"cursor": page.next} if page.next else None),
             "previous": query.link({"cursor": page.previous} if page.previous else None),
         }
@@ -42,11 +42,11 @@ class SessionDetail(APIView):
         query.finish()
         title = transcripts.titles([session])[session.pk]
         more = {
-            "verified_keys": transcripts.verified_keys(session),
-            "metadata": session.metadata,
+            "verified_keys": transcripts.verified_keys(session, session.mentor.policy.view("operator")),
+            "metadata": shapes.metadata(session, "operator"),
             "running": session.turn_id is not None,
         }
-        return query.told({**shapes.session(session, title), **more})
+        return query.told({**shapes.session(session, title, "operator"), **more})
 
 
 class ContextVersions(APIView):
@@ -73,9 +73,9 @@ class ContextVersions(APIView):
 
 def _versions(session: Session, span: transcripts.Range) -> list[shapes.Json]:
     stored = {one.number: one for one in transcripts.versions(session, span)}
-    tokens = token_names(stored.values())
+    tokens, view = token_names(stored.values()), session.mentor.policy.view("operator")
     return [
-        shapes.version(one, stored.get(number - 1), tokens=tokens)
+        shapes.version(one, stored.get(number - 1), view, tokens=tokens)
         for number, one in stored.items()
         if number >= span.first
     ]

@@ -118,7 +118,7 @@ def rebuilt() -> list[str]:
     return [one["content"] for one in request_of(answer).messages]
 
 
-HIDING = json.dumps({"properties": {"secret": {"x-visible-to": ["operator", "export"]}}})
+HIDING = json.dumps({"properties": {"secret": {"x-visible-to": ["operator", "export", "user"]}}})
 
 
 def test_a_turn_tells_and_stores_what_was_left_out(
