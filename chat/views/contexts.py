@@ -58,7 +58,9 @@ class SessionContext(FromAnywhere):
         if _conditions(request).is_known(session.context_version):
             return Response(status=304, headers=headers)
         version = contexts.version_of(session, session.context_version)
-        return Response(shapes.context(version, view, inspected=_inspects(caller)), headers=headers)
+        return Response(
+            shapes.context(version, _view(caller, session), inspected=_inspects(caller)), headers=headers
+        )
 
     @described.replace_context
     def put(self, request: Request, session_id: str) -> Response:
@@ -254,7 +256,7 @@ def _told(session_id: UUID, caller: Caller, view: View, written: Written, warnin
     version = contexts.version_of(Session(pk=session_id), written.version)
     body = {
         "session_id": str(session_id),
-        **shapes.context(version, _view(caller, session), inspected=_inspects(caller)),
+        **shapes.context(version, view, inspected=_inspects(caller)),
         "changed": written.changed,
         "warnings": [*warnings, *written.warnings],
     }
