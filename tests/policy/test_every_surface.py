@@ -211,3 +211,22 @@ def test_a_socket_that_listens_hears_what_is_theirs(live: str, cast: Cast) -> No
         assert "subscribed" in subscribe(ear, talk, after="0", **more)
         assert seen(json.dumps(rest(ear), ensure_ascii=False)) == expected
         ear.close()
+
+
+def test_a_visitor_is_not_told_of_what_was_left_out_if_it_is_not_theirs(
+    live: str, demo: Tenant, model: ModelServer, token: str
+) -> None:
+    mentor = guarded(demo)
+    mentor.context_schema = json.dumps(
+        {"properties": {"ours": {"x-visible-to": ["operator"]}, "page": {"x-visible-to": ["user"]}}}
+    )
+    mentor.save()
+    talk = Socket(live, "demo", "guard")
+    told = talk.say("Hello.", metadata={"ours": 1, "page": 2}).start["context"]
+    assert told["left_out"] == {"page": "hidden"}
+    talk.close()
+
+
+def test_messages_are_read_with_their_mentor_once(cast: Cast, django_assert_max_num_queries: Any) -> None:
+    with django_assert_max_num_queries(6):
+        cast.clients["token"].get(f"/api/v1/sessions/{cast.alice.session_id}/messages/")
