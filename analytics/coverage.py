@@ -101,9 +101,10 @@ def _is_uuid(text: str) -> bool:
 
 
 def mentioned(mentor: Mentor, sent: list[InUse]) -> list[Mention]:
-    """What the prompt names, placeholders first, each key once."""
+    """What the prompt and the greeting name, placeholders first, each key once."""
     known = {step for one in sent for step in one.path}
-    placeholders = [Mention(key, "placeholder") for key in names(mentor.system_prompt)]
+    filled = (mentor.system_prompt, mentor.greeting_text)
+    placeholders = [Mention(key, "placeholder") for text in filled for key in names(text)]
     plain = _WORD.findall(_PLACEHOLDER.sub(" ", mentor.system_prompt))
     words = [Mention(word, "word") for word in plain if word in known or _LIKE_A_KEY.fullmatch(word)]
     found: dict[str, Mention] = {}

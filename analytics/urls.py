@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from .details import Details
-from .pages import coverage, dashboard, session
+from .pages import coverage, dashboard, explanation, session
 from .views import ibl, own
 
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("analytics/values/", dashboard.facet_values),
     path("analytics/coverage/", coverage.coverage_page),
     path("analytics/sessions/<uuid:session_id>/", session.session),
+    path("analytics/messages/<uuid:message_id>/", explanation.explanation),
     path("api/v1/analytics/conversations/", own.Conversations.as_view()),
     path("api/v1/analytics/context/keys/", own.ContextKeys.as_view()),
     path("api/v1/analytics/context/values/", own.ContextValues.as_view()),

@@ -77,6 +77,8 @@ class Credentials:
     host: str = ""
     has_cookies: bool = False
     staff: User | None = None
+    # Of what kind the client's address is: it proves nothing, and is kept beside what the request writes.
+    address_class: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +207,7 @@ def _fresh_mentor(tenant: str, name: str) -> MentorFacts | None:
     facts = MentorFacts(
         tenant_key=mentor.tenant.key,
         allowed_origins=tuple(mentor.allowed_origins),
-        plan=Plan.of(mentor),
+        plan=Plan.of(mentor, mentor.tenant.secrets),
         **{name: getattr(mentor, name) for name in shared},
     )
     _mentors.put((tenant, name), facts)
@@ -280,14 +282,21 @@ def access_caller(credentials: Credentials, scope: str = "") -> Caller:
     """
     if credentials.token:
         token = _fresh_token(credentials.token)
-        if scope == ApiToken.Scope.WRITE_ALL and token.scope != scope:
-            raise PermissionDenied(f"This needs a token with the scope {scope}.")
+        _check_scope(token, scope)
         return token_caller(token, None)
     if credentials.staff is not None:
         return staff_caller(credentials.staff)
     if credentials.session_token:
         return anonymous_caller(credentials.session_token)
     raise AuthenticationRequired("This needs a token.")
+
+
+def _check_scope(token: TokenFacts, scope: str) -> None:
+    """Raises PermissionDenied. Reading needs no scope by name."""
+    if scope and token.scope != scope:
+        raise PermissionDenied(f"This needs a token with the scope {scope}.")
+    if token.scope == ApiToken.Scope.ERASE_ALL != scope:
+        raise PermissionDenied("This token may erase users, and nothing else.")
 
 
 # --- sessions -------------------------------------------------------------------------------------------

@@ -11,9 +11,11 @@ from typing import Any
 
 from . import schemas
 from .errors import Detail, SchemaViolation
+from .masks import is_masked
 from .payloads import PayloadWarning
-from .policies import MASK, Policy, masked
+from .policies import Policy, masked
 from .schemas import MOST_FAULTS, Fault
+from .secret_keys import without_secrets
 from .strict_json import same, spell, spelled, step
 
 Warnings = list[PayloadWarning]
@@ -34,7 +36,7 @@ def blind(sent: str, policy: Policy, *, verified: bool, operator: bool) -> froze
     a key no warning tells by its absence that the guess was right. A mask that comes back is no guess."""
     view = policy.view("operator" if verified or operator else "user")
     keys = ((key, value) for key, value in spelled(sent).items() if key in view.unseen) if view else ()
-    return frozenset(key for key, value in keys if not (isinstance(value, str) and value.startswith(MASK)))
+    return frozenset(key for key, value in keys if not (isinstance(value, str) and is_masked(value)))
 
 
 def admitted(
@@ -52,7 +54,8 @@ def admitted(
     """
     if not policy.judges and not policy.view("operator"):
         return sent, []
-    now, new, told = spelled(in_force), spelled(sent), Warnings()
+    sent, told = without_secrets(sent, policy.secrets)
+    now, new = spelled(in_force), spelled(sent)
     before = dict(new)
     _unmask(new, now, policy)
     if not verified:
@@ -67,7 +70,7 @@ def _unmask(new: dict[str, Any], now: Mapping[str, Any], policy: Policy) -> None
     """A mask that comes back from somebody who was shown it stands for the value behind it."""
     for key in policy.view("operator").masked & new.keys() & now.keys():
         value = new[key]
-        if isinstance(value, str) and value.startswith(MASK) and value == masked(now[key]):
+        if isinstance(value, str) and is_masked(value) and value == masked(now[key]):
             new[key] = now[key]
 
 

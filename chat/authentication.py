@@ -9,20 +9,29 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.request import Request
 
 from .access import Caller, Credentials, access_caller
+from .models import ApiToken
 from .requests import is_session_key, parse_authorization
 
 
 class TokenAuthentication(BaseAuthentication):
     """`Authorization: Api-Token …` (also Token and Bearer), or `Session …` for an anonymous client."""
 
+    scope = ""
+
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
         token, session_token = parse_authorization(request.headers.get("Authorization", ""))
         if not token and not session_token:
             return None
-        return None, access_caller(Credentials(token=token, session_token=session_token))
+        return None, access_caller(Credentials(token=token, session_token=session_token), self.scope)
 
     def authenticate_header(self, request: Request) -> str:
         return "Api-Token"
+
+
+class EraserAuthentication(TokenAuthentication):
+    """The same, for tokens that may erase users."""
+
+    scope = ApiToken.Scope.ERASE_ALL
 
 
 class StaffAuthentication(SessionAuthentication):

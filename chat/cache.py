@@ -25,6 +25,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError, ResponseError
 
 from . import telemetry
+from .errors import Unavailable
 
 log = structlog.get_logger(__name__)
 PAUSE_SECONDS = 2.0
@@ -45,6 +46,13 @@ for i = #KEYS + 3, #ARGV do
 end
 """
 
+# What comes late, of a session that was erased meanwhile, is not kept.
+_KEEP = """
+if redis.call('EXISTS', KEYS[2]) == 0 then
+  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+end
+"""
+
 
 def context_key(session_id: object) -> str:
     """The key of a session's client context, by the name that others read it under."""
@@ -53,6 +61,11 @@ def context_key(session_id: object) -> str:
 
 def events_key(generation_id: object) -> str:
     return f"{settings.KEY_PREFIX}:turn:{generation_id}:events"
+
+
+def erased_key(session_id: object) -> str:
+    """Of a session whose context the cache takes no more."""
+    return f"{settings.KEY_PREFIX}:erased:{session_id}"
 
 
 def news_key(session_id: object) -> str:
@@ -90,6 +103,9 @@ class Store(Protocol):
 
     def keep_context(self, session_id: object, text: str) -> None:
         """The same as set_context, synchronous; errors are the caller's."""
+
+    def shut(self, sessions: Sequence[object]) -> None:
+        """Forget the contexts of these sessions, and take none of them any more; synchronous, errors are raised."""
 
 
 class RedisStore:
@@ -139,7 +155,8 @@ class RedisStore:
     async def set_context(self, session_id: object, text: str) -> None:
         with self._guarded("set_context") as reachable:
             if reachable:
-                await self._client().set(context_key(session_id), text, ex=settings.CONTEXT_CACHE_SECONDS)
+                keys = (context_key(session_id), erased_key(session_id))
+                await self._client().eval(_KEEP, 2, *keys, text, settings.CONTEXT_CACHE_SECONDS)
 
     async def log_events(self, frames: Mapping[str, Sequence[str]], wakes: Wakes = NOBODY) -> bool:
         with self._guarded("log_events") as reachable:
@@ -168,7 +185,15 @@ class RedisStore:
         get_redis_connection().set(events_key(generation_id), "", ex=settings.EVENT_LOG_SECONDS)
 
     def keep_context(self, session_id: object, text: str) -> None:
-        get_redis_connection().set(context_key(session_id), text, ex=settings.CONTEXT_CACHE_SECONDS)
+        keys = (context_key(session_id), erased_key(session_id))
+        get_redis_connection().eval(_KEEP, 2, *keys, text, settings.CONTEXT_CACHE_SECONDS)
+
+    def shut(self, sessions: Sequence[object]) -> None:
+        with get_redis_connection().pipeline() as pipe:
+            for session_id in sessions:
+                pipe.set(erased_key(session_id), "", ex=settings.CONTEXT_CACHE_SECONDS)
+                pipe.delete(context_key(session_id))
+            pipe.execute()
 
 
 class LocalStore:
@@ -183,7 +208,7 @@ class LocalStore:
         return value
 
     async def set_context(self, session_id: object, text: str) -> None:
-        django_cache.set(context_key(session_id), text, settings.CONTEXT_CACHE_SECONDS)
+        self.keep_context(session_id, text)
 
     async def log_events(self, frames: Mapping[str, Sequence[str]], wakes: Wakes = NOBODY) -> bool:
         now = time.monotonic()
@@ -204,7 +229,13 @@ class LocalStore:
         self._logs[str(generation_id)] = (time.monotonic() + settings.EVENT_LOG_SECONDS, None)
 
     def keep_context(self, session_id: object, text: str) -> None:
-        django_cache.set(context_key(session_id), text, settings.CONTEXT_CACHE_SECONDS)
+        if not django_cache.get(erased_key(session_id)):
+            django_cache.set(context_key(session_id), text, settings.CONTEXT_CACHE_SECONDS)
+
+    def shut(self, sessions: Sequence[object]) -> None:
+        for session_id in sessions:
+            django_cache.set(erased_key(session_id), True, settings.CONTEXT_CACHE_SECONDS)
+            django_cache.delete(context_key(session_id))
 
 
 @functools.cache
@@ -222,6 +253,17 @@ def forget_events(generation_id: object) -> None:
     """Of an answer whose words are gone. Synchronous; what a dead cache keeps expires."""
     with _forgiven("forget_events"):
         store().forget_events(generation_id)
+
+
+def erase(sessions: Sequence[object], answers: Iterable[object]) -> None:
+    """Of sessions and answers that were erased: nothing is kept, and what comes late neither. Raises Unavailable."""
+    try:
+        store().shut(sessions)
+        for generation_id in answers:
+            store().forget_events(generation_id)
+    except AWAY as error:
+        _note("erase", error)
+        raise Unavailable("The cache cannot be reached.") from error
 
 
 _keeping_paused_until = 0.0

@@ -1,7 +1,8 @@
 """The context law. This module alone decides what becomes of metadata that somebody sends.
 
 A value replaces the context whole; null or absent changes nothing; {} clears it; an equal value makes no new
-version. Keys that a tenant's own token set are verified: any other writer replaces the unsigned keys only.
+version. Keys that a tenant's own token set, or that its back end signed, are verified: any other writer replaces
+the unsigned keys only.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from .admissions import alike, warning
 from .models import SessionContextVersion
 from .payloads import PayloadWarning
 from .policies import NONE, Policy
+from .signatures import Signed
 from .writes import Change
 
 Warnings = list[PayloadWarning]
@@ -61,6 +63,7 @@ class Decision:
     context: InForce
     changed: bool
     warnings: Warnings = field(default_factory=list)
+    signed_by: str | None = None  # the key of the token whose claims were taken in
 
 
 def decide(
@@ -85,8 +88,54 @@ def decide(
         sent, now.text, policy, verified=verified, operator=operator, blind=blind
     )
     new, kept_out = _layered(now, sent, verified, vouched, blind)
+    return _decided(now, new, [*told, *kept_out], policy)
+
+
+def decide_signed(
+    now: InForce,
+    signed: Signed,
+    sent: str | None,
+    *,
+    verified: bool,
+    policy: Policy = NONE,
+    operator: bool = False,
+) -> Decision:
+    """The same for a write that brings a signed token: first its claims, then what was sent beside them.
+
+    The claims replace the verified layer; what this very session was told before by this very token it is not
+    told again. Beside a tenant's own token both are vouched for: their union replaces all, the claims win.
+    """
+    text, told = admissions.admitted(signed.text, now.text, policy, verified=True, operator=False)
+    claims = InForce(text, tuple(json.loads(text)))
+    both_vouched = verified and sent is not None
+    if both_vouched:
+        new = claims
+    else:
+        new, told = (now, []) if signed.again else (_under_claims(now, claims), told)
+    if sent is not None:
+        blind = admissions.blind(sent, policy, verified=verified, operator=operator)
+        sent, more = admissions.admitted(
+            sent, new.text, policy, verified=verified, operator=operator, blind=blind
+        )
+        new, kept_out = _over_unsigned_keys(new, sent, blind)
+        told = [*told, *more, *kept_out]
+    if both_vouched:
+        new = InForce(new.text, tuple(json.loads(new.text)))
+    took = both_vouched or not signed.again
+    return replace(_decided(now, new, told, policy), signed_by=signed.kid if took else None)
+
+
+def _under_claims(now: InForce, claims: InForce) -> InForce:
+    """The upper layer replaced: unsigned keys stay, but for those that are claimed now."""
+    ours = strict_json.spelled(now.text)
+    unsigned = {key: value for key, value in ours.items() if key not in now.verified_keys}
+    text = strict_json.spell({**unsigned, **strict_json.spelled(claims.text)}) if unsigned else claims.text
+    return InForce(text, claims.verified_keys)
+
+
+def _decided(now: InForce, new: InForce, told: Warnings, policy: Policy) -> Decision:
     text, faults = admissions.allowed(new.text, policy)
-    new, warnings = new.with_text(text), [*told, *kept_out, *faults]
+    new, warnings = new.with_text(text), [*told, *faults]
     same_layers = set(new.verified_keys) == set(now.verified_keys)
     if same_layers and strict_json.same(json.loads(new.text), json.loads(now.text)):
         return Decision(now, changed=False, warnings=warnings)
@@ -116,13 +165,24 @@ def _over_unsigned_keys(now: InForce, sent: str, blind: Collection[str]) -> tupl
 
 
 def decide_change(
-    now: InForce, change: Change, *, verified: bool, policy: Policy = NONE, operator: bool = False
+    now: InForce,
+    change: Change,
+    *,
+    verified: bool,
+    policy: Policy = NONE,
+    operator: bool = False,
+    signed: Signed | None = None,
 ) -> Decision:
     """The same for a write beside a turn, which may be a patch: it is told of each key that it could not remove."""
-    decision = decide(
-        now, change.text, verified=verified, vouched=change.vouched, policy=policy, operator=operator
-    )
-    left = json.loads(change.text)
+    if signed is not None:
+        decision = decide_signed(
+            now, signed, change.text, verified=verified, policy=policy, operator=operator
+        )
+    else:
+        decision = decide(
+            now, change.text, verified=verified, vouched=change.vouched, policy=policy, operator=operator
+        )
+    left = json.loads(change.text or EMPTY)
     kept = [key for key in now.verified_keys if key in change.dropped and key not in left]
     told = [*decision.warnings, *([] if verified else map(_kept_out, kept))]
     return replace(decision, warnings=[*change.warnings, *told])

@@ -17,13 +17,22 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from . import access, cache, client_context, limits, messages, news, strict_json
+from . import access, cache, client_context, limits, messages, news, refusals, signatures, strict_json
 from .access import Caller, Grant
 from .client_context import Decision, InForce
-from .errors import FlowMismatch, IdempotencyMismatch, InvalidContext, NotFound, RateLimited
+from .errors import (
+    FlowMismatch,
+    IdempotencyMismatch,
+    InvalidContext,
+    NotFound,
+    RateLimited,
+    SchemaViolation,
+    TokenInvalid,
+)
 from .models import KeptWrite, Session, SessionContextVersion, statements
 from .payloads import PayloadWarning
 from .policies import policy_of
+from .refusals import Home, Kinds, Times
 from .writes import UNGUESSABLE, Change, Conditions
 
 KEEP: Final = timedelta(hours=24)
@@ -44,7 +53,7 @@ class Sender:
 class Write:
     """What is asked for: what becomes of the context in force, and how to know it again.
 
-    `key` is an Idempotency-Key ("": none), `digest` of all that was sent with it.
+    `key` is an Idempotency-Key ("": none), `digest` of all that was sent with it; `token` is a signed one.
     """
 
     method: str
@@ -52,6 +61,7 @@ class Write:
     conditions: Conditions = field(default_factory=Conditions)
     key: str = ""
     digest: str = ""
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +88,29 @@ def version_of(session: Session, number: int) -> SessionContextVersion | None:
 # --- writing
 
 
-@transaction.atomic
 def write(session_id: UUID, asked: Write, sender: Sender) -> Written:
     """Apply one write to a session that is the caller's.
 
     Raises NotFound, PreconditionFailed, IdempotencyMismatch, RateLimited, and what its change is refused for.
     """
-    return _write(_locked(session_id), asked, sender, created=False)
+
+    def work() -> Written:
+        return _write(_locked(session_id), asked, sender, created=False)
+
+    return _counted(work, session_id, sender, None)
 
 
-@transaction.atomic
 def begin(session_id: UUID, grant: Grant, asked: Write, sender: Sender) -> Written:
     """The same, where the session may not be there yet: then it is made, without a message.
 
     Raises FlowMismatch too.
     """
     access.check_session_token(grant.caller, session_id)
+    home = Home(grant.mentor.tenant_id, grant.mentor.id)
+    return _counted(lambda: _begin(session_id, grant, asked, sender), session_id, sender, home)
+
+
+def _begin(session_id: UUID, grant: Grant, asked: Write, sender: Sender) -> Written:
     created = statements.create_session(_new(session_id, grant))
     session = _locked(session_id)
     if not created:
@@ -101,6 +118,30 @@ def begin(session_id: UUID, grant: Grant, asked: Write, sender: Sender) -> Writt
     elif session_id.version != 4:
         raise InvalidContext("The session's id must be a UUID of version 4.", pointer="/session_id")
     return _write(session, asked, sender, created=created)
+
+
+def _counted(work: Callable[[], Written], session_id: UUID, sender: Sender, home: Home | None) -> Written:
+    """Do it in one transaction; what is refused of it or kept out is counted when that is over."""
+    try:
+        with transaction.atomic():
+            written = work()
+    except (SchemaViolation, TokenInvalid) as error:
+        _count(refusals.of_error(error), session_id, sender, home)
+        raise
+    if written.changed:
+        _count(refusals.of_warnings(written.warnings), session_id, sender, home)
+    return written
+
+
+def _count(told: list[PayloadWarning], session_id: UUID, sender: Sender, home: Home | None) -> None:
+    if told:
+        home = home or Home(*Session.objects.values_list("tenant_id", "mentor_id").get(pk=session_id))
+        now, kinds = timezone.now(), Kinds()
+        for one in told:
+            refusals.count(
+                kinds, refusals.kind_of(one, sender.door), Times(1, now, one["message"], session_id)
+            )
+        refusals.record({home: kinds})
 
 
 def _new(session_id: UUID, grant: Grant) -> statements.Params:
@@ -115,7 +156,10 @@ def _new(session_id: UUID, grant: Grant) -> statements.Params:
 
 def _locked(session_id: UUID) -> Session:
     found = (
-        Session.objects.select_for_update(of=("self",)).select_related("mentor").filter(pk=session_id).first()
+        Session.objects.select_for_update(of=("self",))
+        .select_related("mentor", "tenant")
+        .filter(pk=session_id)
+        .first()
     )
     if found is None:
         raise NotFound()
@@ -165,14 +209,22 @@ def _write(session: Session, asked: Write, sender: Sender, *, created: bool) -> 
 
 def _decide(session: Session, asked: Write, sender: Sender) -> Decision:
     now = client_context.in_force(session.pk, session.context_version)
+    signed = signatures.accept(asked.token, _place(session)) if asked.token else None
     caller, mentor = sender.caller, session.mentor
     return client_context.decide_change(
         now,
         asked.change(now),
         verified=caller.verified,
-        policy=policy_of(mentor.context_schema, mentor.schema_mode),
+        policy=policy_of(mentor.context_schema, mentor.schema_mode, session.tenant.secrets),
         operator=caller.kind == "staff",
+        signed=signed,
     )
+
+
+def _place(session: Session) -> signatures.Place:
+    mentor = session.mentor
+    names = signatures.audience(mentor.unique_id, mentor.tenant.key, mentor.slug)
+    return signatures.Place(session.pk, session.tenant_id, names, session.user_id)
 
 
 def _check_rate(session: Session) -> None:
@@ -198,6 +250,7 @@ def _store(session: Session, decision: Decision, sender: Sender, version: int) -
             "token": token.id if token else None,
             "user_message": None,
             "address_class": sender.address_class,
+            "signed_by": decision.signed_by,
         }
     )
     news.changed(session.pk)

@@ -123,6 +123,12 @@ def close_threads() -> None:
     _threads.cache_clear()
 
 
+def release() -> None:
+    """Give this thread's connection back, before it waits long for something else."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
 # --- questions
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from . import prompts
 from .policies import EVERYTHING, NONE, Policy, View, masked, policy_of
+from .secret_keys import KEEP
 from .strict_json import spelled
 
 OFF, SYSTEM_PROMPT, USER_BLOCK = "off", "system_prompt", "user_block"
@@ -18,7 +19,7 @@ OTHERS: Final = "*"  # in the list of keys: all that it does not name
 BYTES_PER_TOKEN: Final = 4  # what a budget counts by; no tokenizer is asked
 # Why a key of the context is not in the block.
 HIDDEN, NOT_LISTED, OVER_BUDGET = "hidden", "not_listed", "over_budget"
-NOT_SHOWN: Final = "[hidden]"
+NOT_SHOWN: Final = "[hidden]"  # what stands for a value that a reader may not see
 
 
 class Prompting(Protocol):
@@ -43,9 +44,10 @@ class Plan:
     mark_verified: bool = False
 
     @classmethod
-    def of(cls, prompting: Prompting) -> Plan:
+    def of(cls, prompting: Prompting, secrets: str = KEEP) -> Plan:
+        """`secrets` are what the mentor's tenant says of them: it matters to a write, and to no prompt."""
         return cls(
-            policy_of(prompting.context_schema, prompting.schema_mode),
+            policy_of(prompting.context_schema, prompting.schema_mode, secrets),
             tuple(prompting.context_keys),
             prompting.context_labels,
             prompting.context_budget,
@@ -103,9 +105,18 @@ def deliver(
 
 
 def _shown(values: Mapping[str, Any], shown: View, given: View) -> dict[str, Any]:
-    """The model's values as somebody else may read them."""
-    told = {key: masked(value) for key, value in values.items() if key in shown.masked - given.masked}
-    return {**values, **told, **dict.fromkeys(shown.hidden & values.keys(), NOT_SHOWN)}
+    """The model's values as somebody else may read them; for placeholders also every path into one of them."""
+    masks = {key: masked(value) for key, value in values.items() if key in shown.masked - given.masked}
+    kept_back = {**masks, **dict.fromkeys(shown.hidden & values.keys(), NOT_SHOWN)}
+    paths = (path for key in kept_back for path in _paths(key, values[key]) if path not in values)
+    return {**values, **dict.fromkeys(paths, NOT_SHOWN), **kept_back}
+
+
+def _paths(path: str, value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield f"{path}.{key}"
+            yield from _paths(f"{path}.{key}", item)
 
 
 def _listed(keys: tuple[str, ...], values: Mapping[str, Any]) -> Iterator[str]:

@@ -96,6 +96,36 @@ class MetadataTooLarge(ChatError):
     code, status = "metadata_too_large", 413
 
 
+class TokenInvalid(ChatError):
+    """The metadata token is not a valid one of this tenant."""
+
+    code, status = "token_invalid", 401
+
+
+class TokenExpired(TokenInvalid):
+    """The metadata token has expired."""
+
+    code, status = "token_expired", 401
+
+
+class TokenForeign(TokenInvalid):
+    """The metadata token is for another mentor, user or session."""
+
+    code, status = "token_foreign", 403
+
+
+class TokenReplayed(TokenInvalid):
+    """The metadata token was used in another session: each session needs its own."""
+
+    code, status = "token_replayed", 409
+
+
+class TokenSuperseded(TokenInvalid):
+    """A newer metadata token than this is in force."""
+
+    code, status = "token_superseded", 409
+
+
 class PromptTooLarge(ChatError):
     """The prompt is over its limit."""
 

@@ -180,14 +180,21 @@ def _bury(caller: Caller, session_id: UUID, name: str) -> ChatMessageHistory:
     if message.deleted_at is not None:
         raise NotFound()
     _check_may_delete(caller, message)
-    _empty(message)
+    bury(session_id, [message])
+    return message
+
+
+def bury(session_id: UUID, gone: list[ChatMessageHistory], **more: Any) -> None:
+    """Leave tombstones of these messages; `more` are columns that are to go too. For a transaction of the caller's."""
+    session = Session.objects.select_for_update().get(pk=session_id)
+    for message in gone:
+        _empty(message, **more)
     # A turn that begins in one statement may have read the words before this is committed: with another fence it
     # finds the session not as it was left, and reads again. A running one goes on under its own, and where there
     # has been none there is nothing that could be remembered.
     fence = session.turn_fence + (session.turn_id is None and session.turn_fence > 0)
     Session.objects.filter(pk=session_id).update(turn_fence=fence, updated_at=Now())
     news.changed(session_id)
-    return message
 
 
 def _check_may_delete(caller: Caller, message: ChatMessageHistory) -> None:
@@ -197,7 +204,7 @@ def _check_may_delete(caller: Caller, message: ChatMessageHistory) -> None:
         raise TurnInProgress()
 
 
-def _empty(message: ChatMessageHistory) -> None:
+def _empty(message: ChatMessageHistory, **more: Any) -> None:
     # The empty text tells a prompt that is rebuilt that here were words; where none were, no model was sent any.
     text = "" if message.own_words else None
     gone: dict[str, Any] = {
@@ -207,6 +214,6 @@ def _empty(message: ChatMessageHistory) -> None:
         "rejected_metadata": None,
         "filenames": None,
     }
-    ChatMessageHistory.objects.filter(pk=message.pk).update(**gone, deleted_at=Now())
+    ChatMessageHistory.objects.filter(pk=message.pk).update(**gone, **more, deleted_at=Now())
     ChatMessageHistoryExtra.objects.filter(pk=message.pk).update(page_content="")
     MessageDebug.objects.filter(pk=message.pk).delete()

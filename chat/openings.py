@@ -33,6 +33,8 @@ class Opening:
     holder: str
     limits: Limits
     cached_context: str | None = None
+    # Of what kind the client's address is, as writes.address_class says it.
+    address_class: str | None = None
     # What the sender sent beside the words of the user's message, where anything.
     attached: Attached | None = None
     user_message: UUID = field(default_factory=message_id)
@@ -144,7 +146,8 @@ def _context_params(opening: Opening, begun: Begun) -> statements.Params:
         "author": opening.grant.caller.label,
         "door": opening.door,
         "token": token.id if token else None,
-        "address_class": None,
+        "address_class": opening.address_class,
+        "signed_by": decision.signed_by,
     }
 
 

@@ -120,6 +120,7 @@ class BaseConsumerPayload(_Wire):
     client_message_id: ClientId | None = None
     session_token: Secret = None
     include_metadata_in_prompt: bool | None = None
+    metadata_token: Annotated[str | None, Field(repr=False, min_length=1)] = None
 
     # Derived by parse, never taken from the client.
     metadata_text: str | None = None
@@ -174,6 +175,7 @@ class BaseConsumerPayload(_Wire):
         members.append(parsed.text("file_references") or "" if self.file_references is not None else "")
         if self.include_metadata_in_prompt is not None:
             members.append(str(self.include_metadata_in_prompt))
+        members += [self.metadata_token] if self.metadata_token else []
         return sha256("\0".join(members).encode()).hexdigest()
 
     def _cut_page(self, max_bytes: int) -> None:

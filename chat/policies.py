@@ -11,24 +11,23 @@ import functools
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from . import schemas
 from .errors import Detail
+from .masks import end_of
 from .placeholders import as_text
 from .schemas import Fault, InvalidSchema, Place, Schema
+from .secret_keys import KEEP
 from .strict_json import spell, spelled
 
 Reader = Literal["model", "operator", "export", "webhook", "user"]
 READERS: Final[tuple[Reader, ...]] = ("model", "operator", "export", "webhook", "user")
 MODES: Final = ("enforce", "warn", "strip")
 SHOWN, STORED = "shown", "stored"
-MASK: Final = "•••"
-# Of a text this long or longer the mask shows the last four characters.
-LONG_ENOUGH: Final = 8
 
 _ANNOTATIONS: Final = ("x-visible-to", "x-verified-only", "x-locked", "x-masked", "x-retention")
 _DURATION: Final = re.compile(
@@ -83,6 +82,8 @@ class Policy:
     masked_when_stored: frozenset[str] = frozenset()
     retention: Mapping[str, timedelta] = field(default_factory=lambda: MappingProxyType({}))
     views: Mapping[str, View] = field(default_factory=lambda: MappingProxyType({}))
+    # Of the mentor's tenant: what becomes of values that look like secrets.
+    secrets: str = KEEP
 
     def view(self, reader: Reader) -> View:
         return self.views.get(reader, EVERYTHING)
@@ -90,7 +91,14 @@ class Policy:
     @property
     def judges(self) -> bool:
         """Whether a write may come to anything else than its sender wrote."""
-        return bool(self.schema or self.verified_only or self.locked or self.masked_when_stored)
+        return (
+            bool(self.schema or self.verified_only or self.locked or self.masked_when_stored) or self.guards
+        )
+
+    @property
+    def guards(self) -> bool:
+        """Whether secrets are not simply kept."""
+        return self.secrets != KEEP
 
     def faults(self, context: Any) -> list[Fault]:
         return self.schema.faults(context) if self.schema else []
@@ -102,12 +110,19 @@ NONE: Final = Policy()
 def masked(value: Any) -> str:
     """What is shown of a value that is masked: the last four characters of a longer text or number."""
     text = "" if isinstance(value, dict | list | bool) or value is None else as_text(value)
-    return MASK + text[-4:] if len(text) >= LONG_ENOUGH else MASK
+    return end_of(text)
 
 
-def policy_of(schema: str, mode: str) -> Policy:
-    """The policy of a schema's text that was checked; "" has none."""
+def policy_of(schema: str, mode: str, secrets: str = KEEP) -> Policy:
+    """The policy of a schema's text that was checked ("" has none), with what the tenant says of secrets."""
+    if secrets != KEEP:
+        return _guarded(schema, mode, secrets)
     return _policy(schema, mode) if schema.strip() else NONE
+
+
+@functools.lru_cache(maxsize=512)
+def _guarded(schema: str, mode: str, secrets: str) -> Policy:
+    return replace(policy_of(schema, mode), secrets=secrets)
 
 
 @functools.lru_cache(maxsize=512)

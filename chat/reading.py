@@ -13,6 +13,7 @@ import orjson
 
 from . import strict_json
 from .placeholders import as_text
+from .prompts import CONTEXT_START
 
 MOST_ROWS = 200
 Path = tuple[str, ...]
@@ -64,6 +65,21 @@ class Difference:
         return [(_WORDS[line[0]], line[1:]) for line in list(found)[2:] if not line.startswith("@@")]
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One message of a prompt; `block` is the context block that ends it, if one does."""
+
+    role: str
+    words: str
+    block: str
+
+
+def part(role: str, content: str) -> Part:
+    # No value can hold the marker itself, so the first one is the block's.
+    words, marker, block = content.partition(CONTEXT_START)
+    return Part(role, words, marker + block)
+
+
 def read(value: Any) -> Reading:
     """A stored object."""
     return read_text(strict_json.dumps(value))
@@ -72,7 +88,7 @@ def read(value: Any) -> Reading:
 def read_text(text: str, verified_keys: Collection[str] = ()) -> Reading:
     """An object by its JSON text; numbers stay as they were spelled."""
     leaves = list(_leaves(strict_json.spelled(text)))
-    rows = [Row(_label(path), _seen(leaf), _kind(leaf), path[0] in verified_keys) for path, leaf in leaves]
+    rows = [Row(_label(path), seen(leaf), _kind(leaf), path[0] in verified_keys) for path, leaf in leaves]
     return Reading(rows[:MOST_ROWS], max(0, len(rows) - MOST_ROWS), _indented(text))
 
 
@@ -82,7 +98,7 @@ def differences(before: str, after: str) -> list[Difference]:
     new = dict(_leaves(strict_json.spelled(after)))
     found = [_difference(path, old, leaf) for path, leaf in _news(new, old)]
     gone = [path for path, _ in _news(old, new) if path not in new]
-    removed = [Difference("removed", _label(path), before=_seen(old[path])) for path in gone]
+    removed = [Difference("removed", _label(path), before=seen(old[path])) for path in gone]
     return [difference for difference in found if difference] + removed
 
 
@@ -94,10 +110,10 @@ def _news(leaves: dict[Path, Any], other: dict[Path, Any]) -> Iterator[tuple[Pat
 
 def _difference(path: Path, old: dict[Path, Any], leaf: Any) -> Difference | None:
     if path not in old:
-        return Difference("added", _label(path), after=_seen(leaf))
+        return Difference("added", _label(path), after=seen(leaf))
     if strict_json.same(_plain(old[path]), _plain(leaf)):
         return None
-    return Difference("changed", _label(path), _seen(old[path]), _seen(leaf))
+    return Difference("changed", _label(path), seen(old[path]), seen(leaf))
 
 
 def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
@@ -112,10 +128,10 @@ def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 
 def _label(path: Path) -> str:
-    return " › ".join(_seen(key) or '""' for key in path)
+    return " › ".join(seen(key) or '""' for key in path)
 
 
-def _seen(leaf: Any) -> str:
+def seen(leaf: Any) -> str:
     """The value as text, in which no character is hidden or turns the others around."""
     return _HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", as_text(leaf))
 

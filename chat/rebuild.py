@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from . import client_context, prompts, shapes, transcripts
+from . import client_context, prompts, shapes, strict_json, transcripts
 from .delivery import Delivered, Plan, deliver
 from .errors import NotFound
 from .llm import ModelRequest, request_body
@@ -27,28 +27,29 @@ def request_of(answer: ChatMessageHistory, shown: View = EVERYTHING) -> ModelReq
     Of page content that the mentor does not keep, only the length and SHA-256 stand in the prompt. Raises
     NotFound where nobody had asked, as in conversations that were imported.
     """
-    asked = _question_of(answer)
-    version = MentorVersion.objects.get(
-        mentor_id=answer.session.mentor_id, number=answer.extra.mentor_version
-    )
-    context = client_context.in_force(answer.session_id, answer.extra.context_version)
-    how = answer.extra.delivery
-    delivered = deliver(Plan.of(version), how, context.text, context.verified_keys, shown)
+    asked, version = question_of(answer), prompting_of(answer)
+    delivered = delivered_of(answer, version, shown)
     first = not transcripts.has_answered(asked.session_id, before=asked.sequence)
     user_prompt = prompts.compose_user_prompt(
         _greeting(version, delivered) if first else "",
         asked.own_words if asked.deleted_at is None else prompts.REMOVED,
-        _page_content(asked),
+        page_content_of(asked),
         delivered.in_message,
     )
     return model_request(
         system_prompt=version.system_prompt,
         delivered=delivered,
-        history=_history(asked, version),
+        history=history_of(asked, version),
         user_prompt=user_prompt,
         model=answer.extra.model,
         parameters=version.model_parameters,
     )
+
+
+def delivered_of(answer: ChatMessageHistory, version: MentorVersion, shown: View = EVERYTHING) -> Delivered:
+    """What its model was given of the context, as `shown` lets its reader see it."""
+    context = client_context.in_force(answer.session_id, answer.extra.context_version)
+    return deliver(Plan.of(version), answer.extra.delivery, context.text, context.verified_keys, shown)
 
 
 def _greeting(version: MentorVersion, delivered: Delivered) -> str:
@@ -76,13 +77,16 @@ def shown_request(answer: ChatMessageHistory) -> Shown:
 
 def is_whole(answer: ChatMessageHistory) -> bool:
     """Whether nothing that was sent for it stands in the request by its mark only. Raises NotFound."""
-    asked = _question_of(answer)
-    version = MentorVersion.objects.get(
-        mentor_id=answer.session.mentor_id, number=answer.extra.mentor_version
-    )
+    asked, version = question_of(answer), prompting_of(answer)
     kept = asked.extra.page_content or not asked.extra.page_content_length
-    said = all(words is not None for _, words in _history(asked, version))
-    return bool(kept) and said and asked.deleted_at is None
+    said = all(words is not None for _, words in history_of(asked, version))
+    return bool(kept) and said and asked.deleted_at is None and not _has_lapsed(answer)
+
+
+def _has_lapsed(answer: ChatMessageHistory) -> bool:
+    """Whether a value that was sent has been taken out since."""
+    context = client_context.in_force(answer.session_id, answer.extra.context_version)
+    return prompts.REMOVED in strict_json.spelled(context.text).values()
 
 
 def debug_of(message: ChatMessageHistory) -> dict[str, Any]:
@@ -113,7 +117,16 @@ def _request_of(answer: ChatMessageHistory) -> Any:
         return None
 
 
-def _question_of(answer: ChatMessageHistory) -> ChatMessageHistory:
+def prompting_of(answer: ChatMessageHistory) -> MentorVersion:
+    """The mentor's version that it was written under. Raises NotFound of an answer that no turn made."""
+    if not shapes.was_generated(answer):
+        raise NotFound(NOT_ASKED)
+    number = answer.extra.mentor_version
+    return MentorVersion.objects.get(mentor_id=answer.session.mentor_id, number=number)
+
+
+def question_of(answer: ChatMessageHistory) -> ChatMessageHistory:
+    """The message that it answers. Raises NotFound where nobody had asked."""
     before_it = {"session_id": answer.session_id, "sequence": answer.sequence - 1}
     asked = ChatMessageHistory.objects.select_related("extra").filter(role="user", **before_it).first()
     # An answer that was posted answers nothing.
@@ -122,7 +135,8 @@ def _question_of(answer: ChatMessageHistory) -> ChatMessageHistory:
     return asked
 
 
-def _history(asked: ChatMessageHistory, version: MentorVersion) -> list[tuple[str, str | None]]:
+def history_of(asked: ChatMessageHistory, version: MentorVersion) -> list[tuple[str, str | None]]:
+    """What had been said before it, as the model was shown it; None for words that were removed since."""
     before = {
         "session": asked.session_id,
         "sequence": asked.sequence,
@@ -131,7 +145,8 @@ def _history(asked: ChatMessageHistory, version: MentorVersion) -> list[tuple[st
     return statements.history_then(before)
 
 
-def _page_content(asked: ChatMessageHistory) -> str:
+def page_content_of(asked: ChatMessageHistory) -> str:
+    """What came with it, or the stamp of what was not kept."""
     extra = asked.extra
     if extra.page_content or not extra.page_content_length:
         return extra.page_content

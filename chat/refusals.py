@@ -24,13 +24,16 @@ from .payloads import Flow, PayloadWarning, Secret, Uuid4
 KEEP_DAYS: Final = 180
 # Of a mentor, codes with pointers in one day: a pointer has keys, which are what somebody sends.
 MOST_PLACES: Final = 200
-REFUSED: Final = ("metadata_too_large", "invalid_payload", "schema_violation")
+REFUSED: Final = (
+    *("metadata_too_large", "invalid_payload", "schema_violation"),
+    *("token_invalid", "token_expired", "token_foreign", "token_replayed", "token_superseded"),
+)
 # Warnings that are about a value.
 WITHHELD: Final = (
     *("page_content_cut", "verified_key_kept"),
     *("verified_only", "locked_key_kept", "key_stripped", "schema_violation"),
 )
-ROOTS: Final = ("metadata", "page_content")
+ROOTS: Final = ("metadata", "page_content", "metadata_token")
 
 
 class Home(NamedTuple):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -43,6 +45,19 @@ def remove_all(sessions: QuerySet[Session]) -> None:
         raise TurnInProgress()
     while found := list(sessions.order_by("id").values_list("id", flat=True)[:AT_ONCE]):
         _remove(found)
+
+
+def remove_idle(sessions: Sequence[UUID], since: datetime) -> Counter[str]:
+    """Those of them in which nothing has happened since; how many rows of which models."""
+    with transaction.atomic():
+        # Under the lock it is certain: whatever happens in a session sets its time.
+        idle = Session.objects.select_for_update().filter(pk__in=sessions, updated_at__lt=since)
+        here = list(idle.filter(turn_id=None).order_by("pk").values_list("pk", flat=True))
+        Refusal.objects.filter(last_session__in=here).update(last_session=None)
+        deleted = Session.objects.filter(pk__in=here).delete()[1]
+        news.changed(*here)
+    forget_contexts(here)
+    return Counter(deleted)
 
 
 def _remove(sessions: Sequence[UUID]) -> None:

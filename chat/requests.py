@@ -12,6 +12,7 @@ from . import origins
 from .access import Credentials, staff_of_session
 from .database import in_database
 from .refusals import Sender, Sent
+from .writes import address_class
 
 LONGEST_TOKEN = 255
 SCHEMES = ("api-token", "token", "bearer")
@@ -31,6 +32,8 @@ class Request:
         # Of the page that asks. A browser names none with a GET to the page's own host, but says that it is one.
         own = headers.get(b"sec-fetch-site") == b"same-origin"
         self.page = f"http://{self.host}" if origin is None and own else self.origin
+        client = scope.get("client")
+        self.address_class = address_class(client[0]) if client else None
         self.last_event_id = headers.get(b"last-event-id", b"").decode("latin-1")
 
     async def credentials(self, token: str | None = None, session_token: str | None = None) -> Credentials:
@@ -54,6 +57,7 @@ class Request:
             origin=self.page,
             host=self.host,
             has_cookies=bool(self._cookies),
+            address_class=self.address_class,
         )
 
     def _staff_key(self) -> str | None:

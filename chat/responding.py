@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from typing import Any
 
 from asgiref.sync import async_to_sync
 
@@ -22,15 +23,17 @@ from .strict_json import dumps
 DOOR = "rest"
 
 
-def respond(session: Session, draft: Draft, credentials: Credentials) -> Begun:
+def respond(session: Session, draft: Draft, credentials: Credentials, metadata_token: Any = None) -> Begun:
     """Store the message as a turn's question and let its answer be written; back after the first event.
+
+    `metadata_token` goes along as it was sent.
 
     Raises InvalidMessage, MessageExists, and what a turn is refused for.
     """
     _check_is_a_prompt(draft)
     check_is_new(session.pk, draft.client_message_id)
     attached = draft.attached if draft.attached != Attached() else None
-    runner = LLMRunner(_payload(session, draft), credentials, DOOR, attached)
+    runner = LLMRunner(_payload(session, draft, metadata_token), credentials, DOOR, attached)
     try:
         async_to_sync(_begin)(runner)
     except IdempotencyMismatch:
@@ -50,12 +53,13 @@ def _check_is_a_prompt(draft: Draft) -> None:
         raise InvalidMessage("content must not be blank.", pointer="/content")
 
 
-def _payload(session: Session, draft: Draft) -> BaseConsumerPayload:
+def _payload(session: Session, draft: Draft, metadata_token: Any) -> BaseConsumerPayload:
     sent = {
         "session_id": str(session.pk),
         "flow": {"name": str(session.mentor.unique_id), "tenant": session.tenant.key},
         "prompt": draft.content,
         "client_message_id": draft.client_message_id,
+        "metadata_token": metadata_token,
     }
     return BaseConsumerPayload.parse(dumps(sent), limits.current())
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from datetime import time as clock
@@ -96,6 +96,28 @@ def count_day(plan: Plan, day: date) -> bool:
             return False
         raise
     return True
+
+
+def forget(tenant_id: int, moments: Iterable[datetime]) -> None:
+    """Drop what was counted of the days of these moments; they are counted again from the rows that are there."""
+    tenant = Tenant.objects.filter(pk=tenant_id).first()
+    if tenant is None or not available():
+        return
+    zone = Plan.of(tenant).zone
+    days = {moment.astimezone(zone).date() for moment in moments}
+    # The zone may have been another when they were counted.
+    for day in sorted({day + timedelta(days=n) for day in days for n in (-1, 0, 1)}):
+        _forget_day(tenant_id, day)
+
+
+@transaction.atomic
+def _forget_day(tenant_id: int, day: date) -> None:
+    with connection.cursor() as cursor:
+        # Whoever counts it now has begun before: theirs is waited for, and dropped too.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [tenant_id % 2**31, day.toordinal()])
+    every = range(TOTAL, MOST_PINNED_KEYS)
+    Rollup.objects.filter(tenant_id=tenant_id, key__in=every, other_key__in=every, day=day).delete()
+    RollupDay.objects.filter(tenant_id=tenant_id, day=day).delete()
 
 
 def _count(plan: Plan, day: date) -> None:

@@ -19,7 +19,15 @@ from . import access, leases, limits, llm, openings, prompts, refusals, telemetr
 from .cache import store
 from .database import in_database
 from .delivery import Delivered
-from .errors import ChatError, Draining, LeaseLost, ModelError, SchemaViolation, Unavailable
+from .errors import (
+    ChatError,
+    Draining,
+    LeaseLost,
+    ModelError,
+    SchemaViolation,
+    TokenInvalid,
+    Unavailable,
+)
 from .following import follow_turn
 from .live import LiveTurn, Process, process
 from .message_metadata import Attached
@@ -65,7 +73,7 @@ class LLMRunner:
         await here.start()
         try:
             begun = await self._begin(here, cached_context)
-        except SchemaViolation as error:
+        except (SchemaViolation, TokenInvalid) as error:
             self._count(here, refusals.of_error(error))
             raise
         if isinstance(begun, openings.SentBefore):
@@ -95,7 +103,14 @@ class LLMRunner:
         self.grant = await self._authorise(fresh=False)
         await check_token_rate(self.grant.caller)
         opening = self.opening = openings.Opening(
-            self.grant, self.payload, self.door, here.channel, limits.current(), cached_context, self.attached
+            self.grant,
+            self.payload,
+            self.door,
+            here.channel,
+            limits.current(),
+            cached_context,
+            self.credentials.address_class,
+            self.attached,
         )
         async with here.alone(self.payload.session_id):
             try:

@@ -7,9 +7,10 @@ the `View` of that reader.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from django.conf import settings
 
@@ -22,6 +23,7 @@ from .transcripts import Pair, count_messages
 from .wire_names import ROLES
 
 Json = dict[str, Any]
+NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
 def client_context(one: Session, reader: Reader) -> Json:
@@ -124,18 +126,34 @@ def usage(extra: ChatMessageHistoryExtra) -> Json | None:
 
 
 def version(
-    one: SessionContextVersion, before: SessionContextVersion | None, view: View, *, inspected: bool = True
+    one: SessionContextVersion,
+    before: SessionContextVersion | None,
+    view: View,
+    *,
+    inspected: bool = True,
+    tokens: Mapping[int, str] = NOTHING,
 ) -> Json:
-    """A value of the context, its keys in the order they were sent, and what it changed."""
+    """A value of the context, its keys in the order they were sent, and what it changed; `tokens`: their names."""
     return {
         "number": one.number,
         "client_context": _shown(one, view),
         "verified_keys": view.names(one.verified_keys),
         "author": one.author if inspected else None,
         "door": one.door,
-        **_provenance(one if inspected else None),
+        **_provenance(one if inspected else None, tokens),
         "created_at": one.created_at,
         "diff": difference(before, one, view),
+    }
+
+
+def origin(one: SessionContextVersion, tokens: Mapping[int, str]) -> Json:
+    """Who set a version, when and how, for those who may inspect it."""
+    return {
+        "version": one.number,
+        "created_at": one.created_at,
+        "author": one.author,
+        "door": one.door,
+        **_provenance(one, tokens),
     }
 
 
@@ -162,12 +180,14 @@ def _shown(one: SessionContextVersion | None, view: View) -> Json:
     return value
 
 
-def _provenance(one: SessionContextVersion | None) -> Json:
+def _provenance(one: SessionContextVersion | None, tokens: Mapping[int, str]) -> Json:
     """Not for end users: for them it is null."""
     return {
         "token_id": one.token_id if one else None,
+        "token_name": tokens.get(one.token_id) if one and one.token_id else None,
         "message_id": str(one.message_id) if one and one.message_id else None,
         "address_class": one.address_class if one else None,
+        "signed_by": one.signed_by if one else None,
     }
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
-from . import access, client_context, leases, messages, transcripts
+from . import access, client_context, leases, messages, signatures, transcripts
 from .client_context import Decision, InForce
 from .errors import (
     FlowMismatch,
@@ -85,6 +85,8 @@ def _begin_as_left(opening: Opening) -> Begun | None:
     """Begin without a transaction around it: one round trip and not four. None: the long way must decide."""
     row = _as_left.get(opening.payload.session_id)
     if row is None or connection.vendor != "postgresql" or opening.attached is not None:
+        return None
+    if opening.payload.metadata_token is not None:
         return None
     try:
         _check_owner(opening, row, created=False)
@@ -278,6 +280,9 @@ def _decide(opening: Opening, row: _Locked) -> tuple[Decision, bool]:
     def stored() -> InForce:
         return client_context.in_force(session_id, row.context_version)
 
+    if opening.payload.metadata_token is not None:
+        decision = _decide_signed(opening, row, opening.payload.metadata_token, stored())
+        return decision, decision.changed
     if sent is None and not plan.mark_verified:
         text, fill = client_context.text_in_force(opening.cached_context, row.context_digest, stored)
         return Decision(InForce(text), changed=False), fill
@@ -288,6 +293,20 @@ def _decide(opening: Opening, row: _Locked) -> tuple[Decision, bool]:
         stored(), sent, verified=caller.verified, policy=plan.policy, operator=caller.kind == "staff"
     )
     return decision, decision.changed
+
+
+def _decide_signed(opening: Opening, row: _Locked, token: str, now: InForce) -> Decision:
+    mentor, caller, payload = opening.grant.mentor, opening.grant.caller, opening.payload
+    names = signatures.audience(mentor.unique_id, mentor.tenant_key, mentor.slug)
+    place = signatures.Place(payload.session_id, row.tenant_id, names, row.user_id)
+    return client_context.decide_signed(
+        now,
+        signatures.accept(token, place),
+        payload.metadata_text,
+        verified=caller.verified,
+        policy=mentor.plan.policy,
+        operator=caller.kind == "staff",
+    )
 
 
 def _write(opening: Opening, row: _Locked, created: bool) -> Begun:
@@ -333,7 +352,8 @@ def _begun_before(opening: Opening, row: _Locked) -> Begun:
     answer = ChatMessageHistory.objects.get(id=opening.answer)
     mentor, session_id = opening.grant.mentor, opening.payload.session_id
     in_force = client_context.in_force(session_id, row.context_version)
-    decision = Decision(in_force, changed=opening.payload.metadata_text is not None)
+    sent = opening.payload.metadata_text or opening.payload.metadata_token
+    decision = Decision(in_force, changed=sent is not None)
     delivered = delivered_of(mentor, row.delivery, decision)
     is_first = not transcripts.has_answered(session_id, before=answer.sequence)
     params = {

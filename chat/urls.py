@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from . import frames, pages
-from .views import contexts, ibl, making, messages, operations, quickchat, session_messages, sessions
+from .views import contexts, explain, ibl, making, messages, operations, quickchat, session_messages, sessions
 
 # ibl.ai's; ids are read by the views, so that a malformed one is told as a missing one.
 TENANT = "api/ai-mentor/orgs/<str:org>"
@@ -51,6 +51,8 @@ urlpatterns = [
     path(f"{MESSAGE}/debug_data", session_messages.MessageDebugData.as_view()),
     path(f"{MESSAGE}/debug_data/", session_messages.MessageDebugData.as_view()),
     path("api/v1/messages/<uuid:message_id>/prompt/", messages.MessagePrompt.as_view()),
+    path("api/v1/messages/<str:message_id>/explain/", explain.MessageExplanation.as_view()),
+    path("api/v1/sessions/<str:session_id>/preview/", explain.SessionPreview.as_view()),
     path("healthz", operations.live),
     path("healthz/live", operations.live),
     path("healthz/ready", operations.ready),

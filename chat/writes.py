@@ -27,18 +27,19 @@ class NewContext(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore")
 
     client_context: dict[str, Any]
+    metadata_token: Annotated[str | None, Field(repr=False, min_length=1)] = None
     flow: Flow | None = None
     user: Annotated[str, Field(max_length=255)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a write makes of the context: the whole new value's compact text, as its sender spelled it.
+    """What a write makes of the context: the whole new value's compact text, as its sender spelled it; None: nothing.
 
     `vouched`: the keys that a tenant's own server stands for; None: all of them. `dropped`: keys that were to go.
     """
 
-    text: str
+    text: str | None
     vouched: frozenset[str] | None = None
     dropped: frozenset[str] = frozenset()
     warnings: list[PayloadWarning] = field(default_factory=list)
@@ -89,8 +90,13 @@ def digest_of(*parts: str) -> str:
 
 
 def replaced(sent: ParsedObject, limits: Limits) -> tuple[NewContext, Change]:
-    """The body as a whole new value. Raises InvalidContext, MetadataTooLarge."""
-    body = validated(NewContext, sent.value, InvalidContext)
+    """The body as a whole new value, or as a signed token alone. Raises InvalidContext, MetadataTooLarge."""
+    alone = sent.value.get("metadata_token") is not None and "client_context" not in sent.value
+    body = validated(
+        NewContext, {"client_context": {}, **sent.value} if alone else sent.value, InvalidContext
+    )
+    if alone:
+        return body, Change(None, warnings=_unknown(sent.value))
     text = sent.text("client_context") or ""
     check_metadata(text, body.client_context, limits, "/client_context")
     return body, Change(text, warnings=_unknown(sent.value))

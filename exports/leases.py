@@ -128,6 +128,18 @@ def give_back(held: Held) -> None:
     held.row().update(state=State.REQUESTED, lease_until=None, holder="")
 
 
+def begin_anew(export: Export, state: str) -> bool:
+    """Take an export from whoever has it, or back from where it is ready: nothing made before counts any more.
+
+    `state` is requested, to be made again, or one that it ends in. False where it has changed since it was read.
+    """
+    seen = Export.objects.filter(id=export.id, state=export.state, fence=export.fence)
+    told = {"lease_until": None, "holder": "", "resume": None, "rows": 0, "bytes": 0, "attempts": 0}
+    gone = {"stored_as": "", "manifest": None, "expires_at": None}
+    when = {"finished_at": None, "remade_at": Now()} if state == State.REQUESTED else {"finished_at": Now()}
+    return bool(seen.update(state=state, fence=F("fence") + 1, cancel_asked=False, **told, **gone, **when))
+
+
 def cancel(export: Export) -> None:
     """At once where nobody holds it; else its holder hears of it with its next renewal."""
     waiting = Export.objects.filter(id=export.id).filter(

@@ -128,6 +128,9 @@ class Export(Wanted):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
+    remade_at = models.DateTimeField(
+        null=True, help_text="A user was erased: since then the file is made without them."
+    )
 
     class Meta:
         indexes = [

@@ -53,6 +53,7 @@ def export(row: Export) -> Json:
         "started_at": row.started_at,
         "finished_at": row.finished_at,
         "expires_at": row.expires_at,
+        "remade_at": row.remade_at,
     }
 
 

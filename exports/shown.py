@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from chat.policies import LONG_ENOUGH, MASK, View
+from chat.masks import LONG_ENOUGH, MASK
+from chat.policies import View
 from chat.strict_json import dumps
 
 from .columns import OWN_WORDS, STORED_CONTENT, Column

@@ -79,6 +79,21 @@ def remove(export: Export) -> None:
         raise StoreUnavailable from error
 
 
+def remove_made(export: Export) -> None:
+    """What was made of it so far, whole or begun, and nothing that a later holder makes. Safe to run twice.
+
+    Raises OSError or StoreUnavailable.
+    """
+    try:
+        for fence in range(1, export.fence + 1):
+            store().delete(name_of(export, fence))
+            (Path(settings.EXPORTS_WORK_DIR) / str(export.id) / f"{fence}.part").unlink(missing_ok=True)
+    except OSError:
+        raise
+    except Exception as error:
+        raise StoreUnavailable from error
+
+
 def remove_others(export: Export, kept: str) -> None:
     """What earlier holders had stored and did not live to tell."""
     for fence in range(1, export.fence):

@@ -7,7 +7,9 @@ from uuid import UUID
 import structlog
 from celery import shared_task
 
-from . import leases, schedules
+from chat import erasing
+
+from . import erasures, leases, schedules
 from .jobs import run, tidy
 
 log = structlog.get_logger(__name__)
@@ -46,6 +48,29 @@ def open_windows() -> int:
     if opened:
         log.info("windows_opened", count=len(opened))
     return len(opened)
+
+
+@shared_task(ignore_result=True)
+def erase(erasure_id: str) -> bool:
+    """Erase a user."""
+    return erasures.try_to_run(UUID(erasure_id))
+
+
+@shared_task(ignore_result=True)
+def sweep_erasures() -> int:
+    """Nudge erasures that nobody works on; sent every 30 s by the beat."""
+    waiting = list(erasing.deserted().values_list("id", flat=True)[:100])
+    for erasure_id in waiting:
+        nudge_erasure(erasure_id)
+    return len(waiting)
+
+
+def nudge_erasure(erasure_id: UUID) -> None:
+    """The same as nudge, for an erasure."""
+    try:
+        erase.apply_async((str(erasure_id),), expires=NUDGE_SECONDS, retry=False)
+    except Exception as error:
+        log.warning("nudge_failed", erasure=str(erasure_id), error=type(error).__name__)
 
 
 def nudge(export_id: UUID) -> None:

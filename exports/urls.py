@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import ibl_reports, ibl_tasks, own, stream, timetable
+from .views import erasures, ibl_reports, ibl_tasks, own, stream, timetable
 
 EXPORTS = "api/v1/exports/"
 USER = "api/ai-mentor/orgs/<str:org>/users/<str:user_id>/"
@@ -17,6 +17,8 @@ urlpatterns = [
     path(f"{EXPORTS}<uuid:export_id>/manifest/", own.Manifest.as_view()),
     path(f"{EXPORTS}<uuid:export_id>/download/", own.Download.as_view()),
     path(f"{EXPORTS}<uuid:export_id>/file/<str:signature>/", own.LinkedFile.as_view()),
+    path("api/v1/erasures/", erasures.Erasures.as_view()),
+    path("api/v1/erasures/<uuid:erasure_id>/", erasures.OneErasure.as_view()),
     path("api/v1/export-schedules/", timetable.Schedules.as_view()),
     path("api/v1/export-schedules/<uuid:schedule_id>/", timetable.OneSchedule.as_view()),
     # ibl.ai's clients write some of these with a slash at the end and some without.

@@ -24,7 +24,7 @@ POSITIVE = (
 )
 NOT_NEGATIVE = (
     *("DRAIN_SECONDS", "DEMO_MODEL_DELAY_MS", "DATABASE_LOCK_TIMEOUT_MS", "DATABASE_STATEMENT_TIMEOUT_MS"),
-    *("EXPORTS_CUT_SECONDS", "LLM_CONTEXT_WINDOW"),
+    *("EXPORTS_CUT_SECONDS", "LLM_CONTEXT_WINDOW", "RETENTION_DAYS"),
 )
 RATES = {
     *("turns_per_minute_per_session", "turns_per_minute_per_token", "sockets_per_token"),

@@ -271,6 +271,9 @@ CELERY_BEAT_SCHEDULE = {
     "reap-turns": {"task": "chat.tasks.reap_turns", "schedule": 10.0, "options": {"expires": 10.0}},
     "run-exports": {"task": "exports.tasks.sweep", "schedule": _sweep, "options": {"expires": _sweep}},
     "open-windows": {"task": "exports.tasks.open_windows", "schedule": 60.0, "options": {"expires": 60.0}},
+    "erase": {"task": "exports.tasks.sweep_erasures", "schedule": 30.0, "options": {"expires": 30.0}},
+    "retain": {"task": "chat.tasks.retain", "schedule": 300.0, "options": {"expires": 300.0}},
+    "lapse": {"task": "chat.tasks.lapse", "schedule": 1800.0, "options": {"expires": 1800.0}},
     "roll-up": {"task": "chat.tasks.roll_up", "schedule": 60.0, "options": {"expires": 60.0}},
 }
 
@@ -288,6 +291,9 @@ TURN_LEASE_SECONDS: float = _float("TURN_LEASE_SECONDS", 8)
 TURN_HEARTBEAT_SECONDS: float = _float("TURN_HEARTBEAT_SECONDS", 2)
 EVENT_LOG_SECONDS: int = _int("EVENT_LOG_SECONDS", 600)
 DRAIN_SECONDS: float = _float("DRAIN_SECONDS", 25)
+
+# --- retention
+RETENTION_DAYS: int = _int("RETENTION_DAYS", 0)
 
 # --- exports
 EXPORTS_KEEP_DAYS: float = _float("EXPORTS_KEEP_DAYS", 7)
@@ -370,6 +376,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         },
         {"name": "analytics", "description": "Counts, charts, facets and coverage, by any filter."},
         {"name": "exports", "description": "Files, jobs and schedules, by the same filter."},
+        {"name": "privacy", "description": "Erasing users, with a token of the scope `erase_all`."},
         {
             "name": "ibl.ai",
             "description": "The same at ibl.ai's paths, in its shapes and with its names of parameters beside ours. "

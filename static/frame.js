@@ -5,13 +5,18 @@ import { Card, rows } from './chat/snapshot.js';
 import { contextOf, unsent } from './chat/turns.js';
 import { gettext } from './chat/words.js';
 import { Host } from './frame/host.js';
-import { parametersOf } from './frame/parameters.js';
+import { fragmentOf, parametersOf } from './frame/parameters.js';
 
 const find = (id) => document.getElementById(id);
 const { mentor, limits, origins } = JSON.parse(find('page').textContent);
 const address = parametersOf(location.search);
+const fragment = fragmentOf(location.hash);
+// Where it is read it is taken out: an address is copied, and kept in histories.
+if (fragment.token !== null) history.replaceState(null, '', location.pathname + location.search);
 
 class Frame {
+  #sentToken;
+
   constructor() {
     this.card = new Card(find('card'));
     this.host = new Host({
@@ -19,7 +24,7 @@ class Frame {
       limits,
       on: {
         version: () => this.talk.session.version,
-        pending: () => this.#news !== undefined,
+        pending: () => this.#news !== undefined || this.host.token !== undefined,
         changed: () => this.#changed(),
         newChat: () => this.#begin(),
         theme: (name) => this.#theme(name),
@@ -40,18 +45,22 @@ class Frame {
     });
     this.#listen();
     // Behind a button that nobody has pressed yet there is nothing to connect for.
-    if (location.hash !== '#closed') this.talk.wake();
+    if (!fragment.closed) this.talk.wake();
+    const wrong = this.host.beginSigned(fragment.token);
     this.talk.open();
     const names = Object.keys(address.metadata ?? {});
-    this.host.ready({ parameters: names, warnings: [...address.warnings, ...this.faults] });
+    this.host.ready({ parameters: names, warnings: [...address.warnings, ...this.faults, ...wrong] });
   }
 
   /** What goes with the next message: metadata that the session was not told yet, and the page as it is now. */
   async #next() {
     await this.host.refreshed();
-    const { page, include, id } = this.host;
+    const { page, include, id, token, tokenId } = this.host;
     const metadata = this.#news;
-    return metadata === undefined ? { page } : { metadata, page, include, asked: id };
+    const asked = [metadata === undefined ? undefined : id, token === undefined ? undefined : tokenId];
+    this.#sentToken = token;
+    const signed = token === undefined ? { page } : { page, signed: token, asked };
+    return metadata === undefined ? signed : { ...signed, metadata, include, asked };
   }
 
   /** The page's metadata, as long as the session was not told, nor is being told. */
@@ -73,8 +82,9 @@ class Frame {
 
   #started(message) {
     const { session } = this.talk;
-    if (message.metadata !== undefined) {
-      session.told = message.metadata;
+    if (message.metadata !== undefined) session.told = message.metadata;
+    if (message.wasSigned) this.host.spent(this.#sentToken);
+    if (message.metadata !== undefined || message.wasSigned) {
       this.#stored(message, { applied: true, changed: message.changed, warnings: message.warnings });
     } else if (message.warnings?.length) {
       this.#stored(message, { applied: true, changed: false, warnings: message.warnings });
@@ -84,14 +94,19 @@ class Frame {
 
   #refused(message) {
     const { error } = message;
-    if (message.metadata === undefined) return;
+    // One that was refused would be refused again: the page signs another.
+    if (error.code.startsWith('token_')) this.host.spent(message.signed);
+    if (message.metadata === undefined && message.signed === undefined) return;
     const faults = error.details.map((detail) => ({ code: error.code, ...detail }));
     this.#stored(message, { applied: false, changed: false, warnings: faults });
   }
 
-  #stored({ asked: id }, outcome) {
+  #stored({ asked }, outcome) {
     const { version } = this.talk.session;
-    this.host.tell({ type: 'mentor:context-stored', ...(id === undefined ? {} : { id }), version, ...outcome });
+    const ids = [...new Set([asked].flat())].filter((id) => id !== undefined && id !== null);
+    for (const id of ids.length ? ids : [undefined]) {
+      this.host.tell({ type: 'mentor:context-stored', ...(id === undefined ? {} : { id }), version, ...outcome });
+    }
   }
 
   #told(role, { status, version }) {

@@ -195,7 +195,7 @@ def test_all_mistakes_come_at_once_and_nothing_is_written() -> None:
         "/tenants/1/mentors/1/slug: must be letters, digits, hyphens and underscores.",
         "/tenants/1/time_zone: must be an IANA time zone such as Europe/Berlin.",
         "/tenants/1/tokens/0/mentor: this tenant has no mentor nobody.",
-        "/tenants/1/tokens/0/scope: must be 'read_all' or 'write_all'.",
+        "/tenants/1/tokens/0/scope: must be 'read_all', 'write_all' or 'erase_all'.",
         "/tenants/1/tokens/1/name: is required.",
         "/tenants/1/tokens/1/secret_env: NOT_SET must be set, to 20 characters or more.",
     ]
@@ -327,7 +327,7 @@ def test_the_command_says_what_it_did(tmp_path: Path) -> None:
 def test_the_example_of_the_documentation_can_be_applied(settings: Any) -> None:
     example = settings.BASE_DIR / "docs/examples/tenants.json"
     outcome = configuration.apply(example.read_bytes(), environ={"ACME_SITE_TOKEN": SECRET})
-    assert [change.sign for change in outcome.changes] == ["+"] * 5
+    assert [change.sign for change in outcome.changes] == ["+"] * 6
     assert list(outcome.secrets) == ["acme/reporting"]
 
 

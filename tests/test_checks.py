@@ -28,6 +28,7 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("E004", {"LLM_TOTAL_TIMEOUT": float("nan")}),
     ("E004", {"DATABASE_THREADS": 0}),
     ("E004", {"DRAIN_SECONDS": -1}),
+    ("E004", {"RETENTION_DAYS": -1}),
     ("E005", {"TURN_LEASE_SECONDS": 4, "TURN_HEARTBEAT_SECONDS": 2}),
     ("E006", {"LIMIT_METADATA_BYTES": -1}),
     ("E006", {"LIMIT_PROMPT_BYTES": 0}),

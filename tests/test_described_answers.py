@@ -18,9 +18,11 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from chat.describing.parameters import PARAMETERS
 from chat.filters import FIELDS, STATUSES
-from chat.models import ChatMessageHistory, Mentor
+from chat.models import ApiToken, ChatMessageHistory, Erasure, Mentor
 from chat.posts import NewMessage
+from chat.previewing import WIRE_KEYS
 from chat.views.described_contexts import NEW_CONTEXT_KEYS
+from chat.views.described_explain import PREVIEW_KEYS
 from chat.views.described_messages import NEW_MESSAGE_KEYS
 from chat.writes import NewContext
 from exports import jobs
@@ -175,6 +177,10 @@ def test_every_key_of_a_new_context_is_described() -> None:
     assert set(NEW_CONTEXT_KEYS) == set(NewContext.model_fields)
 
 
+def test_every_key_of_a_preview_is_described() -> None:
+    assert set(PREVIEW_KEYS) == WIRE_KEYS
+
+
 def test_every_key_of_a_new_report_is_described() -> None:
     assert set(described_ibl.NEW_REPORT_KEYS) == {"report_name", "force", "filters", *NAMES}
 
@@ -214,6 +220,7 @@ def ids(
     )
     for one in (of_session, of_user, report, export, *(row.id for row in open_windows())):
         assert jobs.run(uuid.UUID(str(one))) == "ready"
+    erasure = Erasure.objects.create(tenant=coach.tenant, asked_by="token:backend", counts={"sessions": 1})
     link = backend.get(f"/api/v1/exports/{export}/").json()["link"]["url"]
     visitors = call(Client(), "post", "/api/ai-mentor/orgs/demo/sessions/", {"mentor": "coach"}).json()
     answer = ChatMessageHistory.objects.get(session_id=alice.session_id, sequence=2)
@@ -228,6 +235,7 @@ def ids(
         "message_id": str(answer.pk),
         "export_id": export,
         "schedule_id": str(schedule.pk),
+        "erasure_id": str(erasure.pk),
         "signature": link.rstrip("/").rsplit("/", 1)[1],
         "report_name": "ai-mentor-chat-history",
         "ibl_download_session_task": of_session,
@@ -238,14 +246,21 @@ def ids(
     }
 
 
+@pytest.fixture
+def eraser(coach: Mentor) -> Client:
+    """Erasing is nobody else's."""
+    secret = ApiToken.issue(coach.tenant, scope="erase_all", name="eraser")[1]
+    return Client(headers={"Authorization": f"Api-Token {secret}"})
+
+
 def test_everything_that_is_read_is_as_described(
-    document: Document, backend: Client, ids: dict[str, str]
+    document: Document, backend: Client, eraser: Client, ids: dict[str, str]
 ) -> None:
     for name, (method, path, told) in operations(document).items():
         if method == "get":
             for query in QUERIES.get(name, [""]):
                 address = (path + query).format(**ids, task_id=ids.get(name, ""))
-                reply = backend.get(address)
+                reply = (eraser if told["tags"] == ["privacy"] else backend).get(address)
                 assert (name, query, reply.status_code) == (name, query, 200), reply.getvalue()
                 assert (name, query, faults_of(document, told, reply)) == (name, query, [])
 
@@ -287,6 +302,7 @@ WRITES: dict[str, Any] = {
     "replace_context": {"client_context": {"a": 1}, "colour": "green"},
     "patch_context": {"a": None, "b": {"c": 1}},
     "clear_context": None,
+    "preview_message": {"metadata": {"a": 1}, "prompt": "And now?", "colour": "green", "answer": True},
     "quickchat_set_metadata": {"metadata": {"ticket_id": "T-1234", "priority": "high"}},
     "ibl_export_session": None,
     "ibl_export_user": None,
@@ -299,11 +315,12 @@ WRITES: dict[str, Any] = {
     "ibl_remove_session": None,
     "ibl_remove_session_of_visitor": None,
     "ibl_clear_history": None,
+    "erase_user": {"user_id": "alice", "dry_run": False},
 }
 
 
 def test_everything_that_is_written_is_as_described(
-    document: Document, backend: Client, ids: dict[str, str]
+    document: Document, backend: Client, eraser: Client, ids: dict[str, str]
 ) -> None:
     told_of = operations(document)
     assert set(WRITES) == {name for name, (method, *_) in told_of.items() if method != "get"}
@@ -314,5 +331,6 @@ def test_everything_that_is_written_is_as_described(
         if body is not None:
             asked = told["requestBody"]["content"][kind]["schema"]
             assert (name, is_as(document, asked, body)) == (name, [])
-        reply = call(Client() if name == "ibl_make_session_of_visitor" else backend, method, path, body, kind)
+        others = {"ibl_make_session_of_visitor": Client(), "erase_user": eraser}
+        reply = call(others.get(name, backend), method, path, body, kind)
         assert (name, faults_of(document, told, reply)) == (name, [])

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     {"errors", "limits", "strict_json", "payloads", "placeholders", "prompts", "filters"}
     | {"changes", "wire_names", "reading", "origins", "message_metadata", "posts", "told"}
-    | {"writes", "patches", "schemas", "policies", "admissions", "delivery"},
+    | {"writes", "patches", "schemas", "policies", "admissions", "delivery", "masks", "secret_keys"},
     {"llm", "cache", "telemetry", "news"},
     {"models", "database"},
     {
@@ -25,8 +25,9 @@ FLOORS = [
         "rollups",
     }
     | {"transcripts", "shapes", "removals", "refusals", "messages", "message_pages", "happened"}
-    | {"contexts"},
-    {"feeds", "tallies", "live", "following", "runner", "rebuild", "responding", "watching"},
+    | {"contexts", "signatures", "provenance", "erasing", "retention", "lapses"},
+    {"feeds", "tallies", "live", "following", "runner", "rebuild", "responding", "watching"}
+    | {"explaining", "previewing"},
     {
         *(
             "requests",

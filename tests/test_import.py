@@ -43,7 +43,7 @@ def stored(session: str | UUID) -> list[list[dict[str, Any]]]:
         kept(Session.objects.filter(id=session), "id", "user_id", "anonymous", *times),
         kept(messages, "id", "session_id", *times, *told),
         kept(extras, "message_id", "session_id", *times, *told),
-        kept(versions, "id", "session_id", "message_id", "author", "door", *times),
+        kept(versions, "id", "session_id", "message_id", "author", "door", "address_class", *times),
     ]
 
 
@@ -217,8 +217,8 @@ def test_answers_have_usage_only_where_it_is_wished_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "model", "idle"),
     [
-        (SESSIONS, Session, {"turn_id", "turn_lease_until", "delivery"}),
-        (VERSIONS, SessionContextVersion, {"token_id", "address_class"}),
+        (SESSIONS, Session, {"turn_id", "turn_lease_until", "delivery", "signed_at"}),
+        (VERSIONS, SessionContextVersion, {"token_id", "address_class", "signed_by"}),
         (MESSAGES, ChatMessageHistory, {"rejected_metadata", "filenames", "sender_id", "deleted_at"}),
         (EXTRAS, ChatMessageHistoryExtra, {"left_out"}),
     ],

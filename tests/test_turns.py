@@ -34,6 +34,7 @@ def test_both_databases_leave_these_rows(coach: Mentor, token: str) -> None:
         **{"metadata": {"client_context": {"stateCode": "CA"}}, "context_version": 1, "next_sequence": 5},
         **{"context_digest": rows["session"]["context_digest"], "turn_id": False, "turn_fence": 2},
         **{"turn_holder": "", "turn_lease_until": False, "turn_stop": False, "delivery": ""},
+        **{"signed_at": None},
     }
     assert [
         (m["sequence"], m["role"], m["text"], m["status"], m["finished_at"]) for m in rows["messages"]
@@ -47,7 +48,7 @@ def test_both_databases_leave_these_rows(coach: Mentor, token: str) -> None:
     assert [m["client_message_id"] for m in rows["messages"]] == ["a", None, None, None]
     assert [m["metadata"] for m in rows["messages"]] == [{}] * 4
     assert [(x["metadata"], x["context_version"]) for x in rows["extras"]] == [({"stateCode": "CA"}, 1)] * 4
-    origin = {"token_id": ApiToken.objects.get().pk, "address_class": None}
+    origin = {"token_id": ApiToken.objects.get().pk, "address_class": None, "signed_by": None}
     author = {"author": "token:backend", "door": "websocket", **origin}
     version = {"number": 1, "text": CA, "value": {"stateCode": "CA"}, "verified_keys": ["stateCode"]}
     assert rows["versions"] == [{**version, **author}]

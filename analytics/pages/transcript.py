@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from chat import transcripts
 from chat.models import ChatMessageHistory, ChatMessageHistoryExtra, Session, SessionContextVersion
+from chat.provenance import token_names
 from chat.reading import Difference, Reading, Row, differences, read_text
 from chat.strict_json import dumps, same
 from chat.transcripts import Range
 
-from .words import Time, number, time_of
+from .origins import Came, came
+from .words import Time, time_of
+from .words import number as measured
 
 PAGE: Final = 100
 # Characters of a message before the rest is folded.
@@ -45,8 +49,7 @@ class Known:
     reading: Reading
     changes: list[Difference]
     is_first: bool
-    by: str = ""
-    at: Time | None = None
+    came: Came | None = None
 
     @property
     def lines(self) -> list[tuple[Row, Difference | None]]:
@@ -91,28 +94,41 @@ class Transcript:
 
 
 def transcript(session: Session, zone: ZoneInfo, *, before: int, after: int) -> Transcript:
-    """One page, from the beginning or next to a number. Two queries, however long the session is."""
+    """One page, from the beginning or next to a number. Three queries, however long the session is."""
     span = Range.of(transcripts.count_messages(session), PAGE, before=before, after=after)
     # With the message before the first: what changed at the top of a page is told too.
     wider = Range(max(1, span.first - 1), span.last, span.count)
     messages = transcripts.messages(session, wider)
-    versions = _versions(session, {_version_of(one) for one in messages})
+    stored = _stored(session, messages, zone)
     view = session.mentor.policy.view("operator")
     runs: list[Run] = []
     earlier: str | None = None
     for _, group in groupby(messages, _snapshot):
         found = list(group)
-        version = versions.get(_version_of(found[0]))
-        text = view.text(_text(_snapshot_of(found[0]), version))
+        number = _version_of(found[0])
+        text = view.text(_text(_snapshot_of(found[0]), stored.versions.get(number)))
         shown = [_said(one, zone) for one in found if one.sequence >= span.first]
         if shown:
-            runs.append(Run(_known(_version_of(found[0]), text, earlier, version, zone), shown))
+            runs.append(Run(_known(number, text, earlier, stored), shown))
         earlier = text
     return Transcript(runs, span)
 
 
-def _versions(session: Session, numbers: set[int]) -> dict[int, SessionContextVersion]:
-    return {row.number: row for row in session.context_versions.filter(number__in=numbers)}
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What a page's contexts are read from; `numbers` are those of its messages."""
+
+    versions: dict[int, SessionContextVersion]
+    tokens: dict[int, str]
+    numbers: dict[UUID, int]
+    zone: ZoneInfo
+
+
+def _stored(session: Session, messages: list[ChatMessageHistory], zone: ZoneInfo) -> _Stored:
+    used = {_version_of(one) for one in messages}
+    versions = {row.number: row for row in session.context_versions.filter(number__in=used)}
+    numbers = {one.pk: one.sequence for one in messages}
+    return _Stored(versions, token_names(versions.values()), numbers, zone)
 
 
 def _snapshot(message: ChatMessageHistory) -> tuple[int, str]:
@@ -141,17 +157,14 @@ def _text(snapshot: dict[str, Any], version: SessionContextVersion | None) -> st
     return dumps(snapshot)
 
 
-def _known(
-    number: int, text: str, earlier: str | None, version: SessionContextVersion | None, zone: ZoneInfo
-) -> Known:
-    by, at = (version.author, version.created_at) if version else ("", None)
+def _known(number: int, text: str, earlier: str | None, stored: _Stored) -> Known:
+    version = stored.versions.get(number)
     return Known(
         number,
         read_text(text, version.verified_keys if version else ()),
         differences(earlier or NOTHING, text),
         earlier is None,
-        by if version is None or by == version.door else f"{by}, {version.door}",
-        time_of(at, zone) if at else None,
+        came(version, stored.tokens, stored.numbers, stored.zone) if version else None,
     )
 
 
@@ -174,7 +187,7 @@ def _took(extra: ChatMessageHistoryExtra) -> list[str]:
     if extra.prompt_tokens is not None and extra.completion_tokens is not None:
         found.append(f"{extra.prompt_tokens:,} + {extra.completion_tokens:,} tokens")
     if extra.ttft_ms is not None:
-        found.append(f"first token {number('ttft', extra.ttft_ms)}")
+        found.append(f"first token {measured('ttft', extra.ttft_ms)}")
     if extra.duration_ms is not None:
-        found.append(f"whole answer {number('duration', extra.duration_ms)}")
+        found.append(f"whole answer {measured('duration', extra.duration_ms)}")
     return found

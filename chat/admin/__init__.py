@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from ..models import ApiToken, ChatMessageHistory, Mentor, Refusal, Session, Tenant
+from ..models import ApiToken, ChatMessageHistory, Erasure, Mentor, Refusal, Session, SigningKey, Tenant
+from .erasures import ErasureAdmin
 from .messages import MessageAdmin
 from .refusals import RefusalAdmin
 from .sessions import SessionAdmin
+from .signing import SigningKeyAdmin
 from .tenants import MentorAdmin, TenantAdmin
 from .tokens import ApiTokenAdmin
 
@@ -22,6 +24,8 @@ admin.site.index_title = "Administration"
 admin.site.register(Tenant, TenantAdmin)
 admin.site.register(Mentor, MentorAdmin)
 admin.site.register(ApiToken, ApiTokenAdmin)
+admin.site.register(SigningKey, SigningKeyAdmin)
 admin.site.register(Session, SessionAdmin)
 admin.site.register(ChatMessageHistory, MessageAdmin)
 admin.site.register(Refusal, RefusalAdmin)
+admin.site.register(Erasure, ErasureAdmin)

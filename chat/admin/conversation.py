@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from ..models import ChatMessageHistory, ChatMessageHistoryExtra, Session, SessionContextVersion
 from ..policies import View
+from ..provenance import token_names
 from ..reading import Difference, Reading, Row, differences, read_text
 
 PAGE = 100  # messages, by their sequence, which has no gaps
@@ -33,7 +34,10 @@ class Version:
     door: str = ""
     created_at: datetime | None = None
     token_id: int | None = None
+    token_name: str = ""
     address_class: str | None = None
+    message_id: Any = None
+    signed_by: str | None = None
 
     @property
     def lines(self) -> list[tuple[Row, Difference | None]]:
@@ -111,7 +115,7 @@ class Conversation:
 
 
 def read_conversation(session: Session, start: int | None) -> Conversation:
-    """The page that starts at this sequence; None: the newest. Two queries, however long the session is."""
+    """The page that starts at this sequence; None: the newest. Three queries, however long the session is."""
     count = session.next_sequence - 1
     first = max(1, min(start or count - PAGE + 1, count))
     last = min(count, first + PAGE - 1)
@@ -151,11 +155,14 @@ def _versions(session: Session, used: set[int]) -> dict[int, Version]:
         Q(number__in=wanted) | Q(number__gte=session.context_version - VERSIONS)
     ).defer("value")
     stored = {row.number: row for row in rows.order_by()}
-    view = session.mentor.policy.view("operator")
-    return {number: _version(number, stored, view) for number in {*used, *stored, session.context_version}}
+    tokens, view = token_names(stored.values()), session.mentor.policy.view("operator")
+    numbers = {*used, *stored, session.context_version}
+    return {number: _version(number, stored, tokens, view) for number in numbers}
 
 
-def _version(number: int, stored: dict[int, SessionContextVersion], view: View) -> Version:
+def _version(
+    number: int, stored: dict[int, SessionContextVersion], tokens: dict[int, str], view: View
+) -> Version:
     row = stored.get(number)
     if row is None:
         return Version(number, read_text(EMPTY), [])
@@ -170,7 +177,10 @@ def _version(number: int, stored: dict[int, SessionContextVersion], view: View) 
         row.door,
         row.created_at,
         row.token_id,
+        tokens.get(row.token_id, "") if row.token_id else "",
         row.address_class,
+        row.message_id,
+        row.signed_by,
     )
 
 

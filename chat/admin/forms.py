@@ -82,6 +82,9 @@ class MentorForm(_MentorForm):
         widgets = {
             "system_prompt": forms.Textarea(attrs={"rows": 18, "class": "prompt"}),
             "greeting_text": forms.Textarea(attrs={"rows": 8, "class": "prompt"}),
+            "context_keys": forms.Textarea(attrs={"rows": 2}),
+            "context_labels": forms.Textarea(attrs={"rows": 3}),
+            "context_schema": forms.Textarea(attrs={"rows": 16, "class": "prompt", "spellcheck": "false"}),
             "description": forms.Textarea(attrs={"rows": 3, "class": "prompt"}),
         }
 

@@ -19,8 +19,7 @@ from .. import shapes
 from ..errors import NotFound
 from ..llm import request_body
 from ..models import ChatMessageHistory, Session
-from ..prompts import CONTEXT_START
-from ..reading import Reading, read
+from ..reading import Part, Reading, part, read
 from ..rebuild import shown_request
 from .conversation import PAGE, said
 from .lists import LargeTable, by_id
@@ -29,15 +28,6 @@ from .sessions import at, link, of_user
 
 NEWEST_SESSIONS = 200
 DAYS = 7
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One message of a prompt; `block` is the context block that ends it, if one does."""
-
-    role: str
-    words: str
-    block: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +179,7 @@ def _prompt(answer: ChatMessageHistory) -> Prompt | None:
     except (ObjectDoesNotExist, NotFound):
         return None
     request = found.request
-    *before, asked = [_part(**message) for message in request.messages]
+    *before, asked = [part(**message) for message in request.messages]
     system = before.pop(0) if before and before[0].role == "system" else None
     body = request_body(request).decode()
     return Prompt(
@@ -207,9 +197,3 @@ def _prompt(answer: ChatMessageHistory) -> Prompt | None:
 def _is_stamped(answer: ChatMessageHistory) -> bool:
     shown = answer.session.messages.filter(sequence=answer.sequence - 1, extra__page_content_length__gt=0)
     return shown.filter(extra__page_content="").exists()
-
-
-def _part(role: str, content: str) -> Part:
-    # No value can hold the marker itself, so the first one is the block's.
-    words, marker, block = content.partition(CONTEXT_START)
-    return Part(role, words, marker + block)

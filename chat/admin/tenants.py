@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.db import models
 from django.db.models import QuerySet
 from django.forms import Field
+from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -33,7 +34,8 @@ class DeletedWhileUnused(TenantScoped):
         self, db_field: models.Field[Any, Any], request: Any, **kwargs: Any
     ) -> Field | None:
         if isinstance(db_field, models.JSONField):
-            return db_field.formfield(form_class=StrictJSONField, empty=db_field.default)
+            widget = {"widget": kwargs["widget"]} if "widget" in kwargs else {}
+            return db_field.formfield(form_class=StrictJSONField, empty=db_field.default, **widget)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
@@ -42,7 +44,17 @@ class TenantAdmin(DeletedWhileUnused):
     list_display = ("key", "name", "time_zone", "created_at")
     search_fields = ("key", "name")
     autocomplete_fields = ("members",)
-    fields = ("key", "name", "time_zone", "pinned_keys", "members", "see_also", "created_at")
+    fields = (
+        "key",
+        "name",
+        "time_zone",
+        "pinned_keys",
+        "retention_days",
+        "secrets",
+        "members",
+        "see_also",
+        "created_at",
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A member of staff would not see the tenant that they had made."""
@@ -67,6 +79,9 @@ class Prompting:
 
 
 class MentorAdmin(DeletedWhileUnused):
+    class Media:
+        js = [Script("admin-schema.js", type="module")]
+
     tenant_lookup = "tenant_id"
     form = MentorForm
     list_display = ("slug", "name", "tenant", "is_active", "allow_anonymous", "context_delivery", "version")

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from django.db import models, transaction
 
 from chat import strict_json
+from chat.configuration import keys
 from chat.configuration.document import MentorSpec, Mistakes, TenantSpec, TokenSpec, read
 from chat.models import ApiToken, Mentor, Tenant
 
@@ -57,7 +58,7 @@ def apply(text: bytes | str, *, environ: Mapping[str, str], check: bool = False)
 
 
 def _apply_tenant(spec: TenantSpec, environ: Mapping[str, str], outcome: Outcome) -> None:
-    given = spec.model_dump(include={"name", "time_zone", "pinned_keys"}, exclude_unset=True)
+    given = spec.model_dump(exclude={"key", "mentors", "tokens", "signing_keys"}, exclude_unset=True)
     tenant = Tenant.objects.select_for_update().filter(key=spec.key).first()
     tenant = tenant or Tenant(key=spec.key, name=spec.key)
     outcome.changes.append(_store(tenant, given, f"tenant {spec.key}"))
@@ -65,6 +66,9 @@ def _apply_tenant(spec: TenantSpec, environ: Mapping[str, str], outcome: Outcome
         outcome.changes.append(_apply_mentor(tenant, mentor))
     for token in spec.tokens:
         outcome.changes.append(_apply_token(tenant, token, environ, outcome.secrets))
+    for key in sorted(spec.signing_keys, key=lambda one: not one.revoked):  # what is revoked makes room
+        sign, note = keys.apply_key(tenant, key.model_dump(), environ)
+        outcome.changes.append(Change(sign, f"signing key {tenant.key}/{key.kid}", note))
 
 
 def _apply_mentor(tenant: Tenant, spec: MentorSpec) -> Change:

@@ -1,7 +1,9 @@
 """The document of a configuration: its shape, and every mistake in it at once, each with its JSON pointer.
 
-{"tenants": [{"key", "name"?, "time_zone"?, "pinned_keys"?, "mentors"?: [{"slug", any field of a mentor}],
-"tokens"?: [{"name", "scope", "mentor"?, "expires_at"?, "secret_env"? | "sha256"?}]}]}.
+{"tenants": [{"key", "name"?, "time_zone"?, "pinned_keys"?, "retention_days"?, "secrets"?,
+"mentors"?: [{"slug", any field of a mentor}],
+"tokens"?: [{"name", "scope", "mentor"?, "expires_at"?, "secret_env"? | "sha256"?}],
+"signing_keys"?: [{"kid", "public_key"? | "secret_env"?, "revoked"?}]}]}.
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from chat import policies, schemas, strict_json
+from chat.configuration import keys
 from chat.errors import ChatError, Detail
 from chat.models import ApiToken, Mentor
+from chat.models.signing import KID
 from chat.models.tenants import MOST_PINNED_KEYS, check_pinned_key
 from chat.origins import check_pattern
 
@@ -102,11 +106,18 @@ class MentorSpec(_Spec):
 
 class TokenSpec(_Spec):
     name: Name
-    scope: Literal["read_all", "write_all"]
+    scope: Literal["read_all", "write_all", "erase_all"]
     mentor: Slug | None = None
     expires_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
     secret_env: Annotated[str, Field(min_length=1)] | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}\z")] | None = None
+
+
+class SigningKeySpec(_Spec):
+    kid: Annotated[str, Field(pattern=KID.pattern.replace(r"\Z", r"\z"))]
+    public_key: Annotated[str, Field(min_length=1)] | None = None
+    secret_env: Annotated[str, Field(min_length=1)] | None = None
+    revoked: bool = False
 
 
 class TenantSpec(_Spec):
@@ -118,8 +129,11 @@ class TenantSpec(_Spec):
         Field(max_length=MOST_PINNED_KEYS),
         AfterValidator(_each_once),
     ] = []
+    retention_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
+    secrets: Literal["keep", "mask", "refuse"] = "keep"
     mentors: list[MentorSpec] = []
     tokens: list[TokenSpec] = []
+    signing_keys: list[SigningKeySpec] = []
 
 
 class Document(_Spec):
@@ -160,7 +174,10 @@ _SENTENCES = {
     "timezone_aware": "must name its time zone.",
     "value_error": "{error}",
 }
-_PATTERNS = {"sha256": "must be 64 lower-case hexadecimal digits."}
+_PATTERNS = {
+    "sha256": "must be 64 lower-case hexadecimal digits.",
+    "kid": "must be 1 to 64 letters, digits, dots, hyphens and underscores.",
+}
 _SLUG_SENTENCE = "must be letters, digits, hyphens and underscores."
 
 
@@ -202,6 +219,10 @@ def _conflicts(raw: dict[str, Any], environ: Mapping[str, str]) -> Iterator[Deta
         tokens = list(_objects(tenant, "tokens", steps))
         yield from _repeated(mentors, "slug")
         yield from _repeated(tokens, "name")
+        signing = list(_objects(tenant, "signing_keys", steps))
+        yield from _repeated(signing, "kid")
+        for place, mistake in keys.mistakes(str(tenant.get("key")), signing, environ):
+            yield _detail(place, mistake)
         slugs = {mentor.get("slug") for _, mentor in mentors if isinstance(mentor.get("slug"), str)}
         for token_steps, token in tokens:
             yield from _unknown_mentor(str(tenant.get("key")), slugs, token, token_steps)

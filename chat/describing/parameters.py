@@ -40,6 +40,7 @@ PATH: Final = {
         ("number", WHOLE, "The version's number: 1, 2, 3 …"),
         ("conv_id", UUID, "The session."),
         ("export_id", UUID, "The export."),
+        ("erasure_id", UUID, "The erasure."),
         ("schedule_id", UUID, "The schedule."),
         ("signature", TEXT, "What the link was signed with."),
         ("task_id", UUID, "The task or report, as it was named when it was asked for."),

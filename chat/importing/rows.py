@@ -110,7 +110,9 @@ def messages(turns: tuple[Turn, ...], mentor: Mentor) -> list[Message]:
     now, version, found = InForce(), 0, []
     # The past is not judged; but what is never stored is not stored of it either.
     policy = Plan.of(mentor).policy
-    policy = Policy(masked_when_stored=policy.masked_when_stored, views=policy.views)
+    policy = Policy(
+        masked_when_stored=policy.masked_when_stored, views=policy.views, secrets=mentor.tenant.secrets
+    )
     for number, turn in enumerate(turns):
         sent = turn.metadata if turn.role == "user" else None
         decision = client_context.decide(now, sent, verified=False, policy=policy)

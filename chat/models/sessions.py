@@ -29,6 +29,8 @@ class Session(models.Model):
     context_digest = models.CharField(max_length=32, blank=True, editable=False)
     # What include_metadata_in_prompt made of the mentor's way to deliver it; empty: nothing.
     delivery = models.CharField(max_length=20, blank=True, db_default="", editable=False)
+    # The `iat` of the newest signed token that was used here: an older one comes too late.
+    signed_at = models.FloatField(null=True, editable=False)
     next_sequence = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -80,6 +82,8 @@ class SessionContextVersion(models.Model):
     token_id = models.BigIntegerField(null=True)
     message_id = models.UUIDField(null=True)
     address_class = models.CharField(max_length=20, null=True)
+    # Of a signed token: the id of the key that vouches for the verified keys.
+    signed_by = models.CharField(max_length=64, null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

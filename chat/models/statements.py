@@ -106,9 +106,9 @@ SELECT %(answer)s, %(session)s, {snapshot}, CAST(%(context_version)s AS integer)
 """
 _VERSION = """
 INSERT INTO chat_sessioncontextversion (session_id, number, text, value, verified_keys, author, door, token_id,
-  message_id, address_class, created_at)
+  message_id, address_class, signed_by, created_at)
 VALUES (%(session)s, %(context_version)s, CAST(%(value)s AS text), {value}, {verified_keys}, %(author)s, %(door)s,
-  %(token)s, %(user_message)s, %(address_class)s, {now})
+  %(token)s, %(user_message)s, %(address_class)s, %(signed_by)s, {now})
 """
 _TAKE = """
 UPDATE chat_session SET next_sequence = %(sequence)s + 2, turn_id = %(answer)s, turn_fence = %(fence)s,
@@ -209,7 +209,7 @@ def write_context(params: Params) -> None:
     """A new version of the context without a message, for the holder of the session's lock.
 
     Params: session, value, verified_keys, context_version, digest, author, door, token, user_message,
-    address_class.
+    address_class, signed_by.
     """
     _write_held("context", [_SET_CONTEXT.replace("{context}", _NEW_CONTEXT), _VERSION], params)
 

@@ -88,6 +88,11 @@ def _check_schema(text: str) -> None:
 class Tenant(models.Model):
     """An organisation; it owns mentors, tokens and sessions."""
 
+    class Secrets(models.TextChoices):
+        KEEP = "keep", "stored as they are"
+        MASK = "mask", "stored as •••1234"
+        REFUSE = "refuse", "left out of the context"
+
     key = models.SlugField(
         max_length=100, unique=True, help_text="The name that clients send as flow.tenant."
     )
@@ -98,6 +103,20 @@ class Tenant(models.Model):
         blank=True,
         validators=[_check_pinned_keys],
         help_text='Up to eight keys of the client context that are counted ahead, such as "order.region".',
+    )
+    retention_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(36_500)],
+        help_text="Sessions are removed so many days after the last that happened in them. Empty takes "
+        "RETENTION_DAYS of the environment; 0 keeps them.",
+    )
+    secrets = models.CharField(
+        max_length=10,
+        choices=Secrets.choices,
+        default=Secrets.KEEP,
+        db_default=Secrets.KEEP,
+        help_text="What becomes of passwords, keys and card numbers in a client context.",
     )
     members = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
@@ -112,6 +131,19 @@ class Tenant(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+    @transaction.atomic
+    def save(self, **kwargs: Any) -> None:
+        """Store the tenant; what its mentors' turns must know of it counts from their next one."""
+        before = Tenant.objects.filter(pk=self.pk).values_list("secrets", flat=True).first()
+        super().save(**kwargs)
+        if before not in (None, self.secrets):
+            self.mentors.update(revision=models.F("revision") + 1)
+
+    @property
+    def kept_days(self) -> int:
+        """How long a session is kept after the last that happened in it; 0: for ever."""
+        return settings.RETENTION_DAYS if self.retention_days is None else self.retention_days
 
 
 class Prompting(models.Model):
@@ -274,6 +306,7 @@ class ApiToken(models.Model):
     class Scope(models.TextChoices):
         READ_ALL = "read_all", "read"
         WRITE_ALL = "write_all", "read and write"
+        ERASE_ALL = "erase_all", "erase users, and nothing else"
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="tokens")
     mentor = models.ForeignKey(

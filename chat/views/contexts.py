@@ -21,6 +21,7 @@ from ..models import Session
 from ..parsers import JSONPatchParser, MergePatchParser, SpelledJSONParser
 from ..payloads import Flow
 from ..policies import View
+from ..provenance import token_names
 from ..queries import Query, caller_of, check_names, uuid_of
 from ..strict_json import ParsedObject
 from ..writes import Change, Conditions, NewContext
@@ -69,7 +70,7 @@ class SessionContext(FromAnywhere):
         query.finish()
         grant = _grant(request, flow, user) if flow else None
         text = "\0".join([sent.source, *((flow.tenant, flow.name, user) if flow else ())])
-        return _written(request, session_id, lambda now, unseen: change, text, grant)
+        return _written(request, session_id, lambda now, unseen: change, text, grant, body.metadata_token)
 
     @described.patch_context
     def patch(self, request: Request, session_id: str) -> Response:
@@ -95,7 +96,8 @@ class ContextVersion(FromAnywhere):
         if one is None:
             raise NotFound()
         before = contexts.version_of(session, one.number - 1)
-        return Response(shapes.version(one, before, _view(caller, session), inspected=_inspects(caller)))
+        tokens, view = token_names([one]) if _inspects(caller) else {}, _view(caller, session)
+        return Response(shapes.version(one, before, view, inspected=_inspects(caller), tokens=tokens))
 
 
 class ContextDiff(FromAnywhere):
@@ -217,6 +219,7 @@ def _written(
     change: Changing,
     text: str,
     grant: Grant | None = None,
+    token: str | None = None,
 ) -> Response:
     key, unseen = uuid_of(session_id), frozenset[str]()
     if grant:
@@ -225,7 +228,7 @@ def _written(
         caller, session = _writer(request, session_id)
         unseen = _view(caller, session).unseen
     sender = Sender(caller, DOOR, writes.address_class(request.META.get("REMOTE_ADDR", "")))
-    asked = _write(request, lambda now: change(now, unseen), caller, text)
+    asked = _write(request, lambda now: change(now, unseen), caller, text, token)
     begins = functools.partial(contexts.begin, grant=grant) if grant else contexts.write
     written = begins(key, asked=asked, sender=sender)
     return _told(key, caller, written, list(grant.warnings) if grant else [])
@@ -238,11 +241,13 @@ def _writer(request: Request, session_id: str) -> tuple[Caller, Session]:
     return caller, session
 
 
-def _write(request: Request, change: Callable[[InForce], Change], caller: Caller, text: str) -> Write:
+def _write(
+    request: Request, change: Callable[[InForce], Change], caller: Caller, text: str, token: str | None
+) -> Write:
     method, kind = request.method or "", request.content_type or ""
     digest = writes.digest_of(caller.label, kind, text)
     idempotency_key = writes.check_key(request.headers.get("Idempotency-Key"))
-    return Write(method, change, _conditions(request), idempotency_key, digest)
+    return Write(method, change, _conditions(request), idempotency_key, digest, token)
 
 
 def _told(session_id: UUID, caller: Caller, written: Written, warnings: list[Any]) -> Response:

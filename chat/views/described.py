@@ -62,6 +62,15 @@ DIFF: Final = closed(
     },
     description="From the value before, by JSON pointer.",
 )
+PROVENANCE: Final[Json] = {
+    "token_id": null_or(WHOLE, "Which token set it."),
+    "token_name": null_or(TEXT, "What that token is called; null once it is gone."),
+    "message_id": null_or(UUID, "Which message carried it."),
+    "address_class": null_or(
+        TEXT, "Of what kind its client's address was: `loopback`, `private`, `public-v4` or `public-v6`."
+    ),
+    "signed_by": null_or(TEXT, "The id of the key that signed its verified keys."),
+}
 VERSION: Final = named(
     "ContextVersion",
     closed(
@@ -69,13 +78,9 @@ VERSION: Final = named(
             "number": WHOLE,
             "client_context": CONTEXT,
             "verified_keys": many(TEXT),
-            "author": null_or(TEXT, "Who set it; null for end users, as the three below `door`."),
+            "author": null_or(TEXT, "Who set it; null for end users, as the five below `door`."),
             "door": said(TEXT, "Through which door it came."),
-            "token_id": null_or(WHOLE, "Which token set it."),
-            "message_id": null_or(UUID, "Which message carried it."),
-            "address_class": null_or(
-                TEXT, "`loopback`, `private`, `public-v4` or `public-v6`: of a write without a message."
-            ),
+            **PROVENANCE,
             "created_at": TIME,
             "diff": DIFF,
         }

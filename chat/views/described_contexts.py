@@ -47,8 +47,10 @@ _WRITTEN: Final = named(
         optional=("session_token",),
     ),
 )
+SIGNED: Final = null_or({**TEXT, "minLength": 1}, "A JWT of the tenant's back end: the verified keys.")
 NEW_CONTEXT_KEYS: Final[Json] = {
     "client_context": CONTEXT,
+    "metadata_token": SIGNED,
     "flow": null_or(
         {
             "type": "object",
@@ -63,7 +65,7 @@ NEW_CONTEXT_KEYS: Final[Json] = {
 _NEW_CONTEXT: Final[Json] = {
     "type": "object",
     "properties": NEW_CONTEXT_KEYS,
-    "required": ["client_context"],
+    "anyOf": [{"required": ["client_context"]}, {"required": ["metadata_token"]}],
     "description": "Other keys have no effect, and are named in `warnings`.",
 }
 _STEP: Final[Json] = {

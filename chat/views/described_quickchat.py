@@ -8,10 +8,15 @@ from ..describing import Operation, filters, ok
 from ..describing.parameters import LIMIT, local
 from ..describing.shapes import CONTEXT, TEXT, TIME, UUID, WHOLE, Json, closed, many, named, null_or, said
 from ..wire_names import QUICKCHAT_IGNORED, QUICKCHAT_PARAMETERS
+from .described_contexts import SIGNED
 
 TAG: Final = "Quickchat"
 _METADATA: Final = closed({"metadata": CONTEXT})
-_SET: Final[Json] = {"type": "object", "properties": {"metadata": CONTEXT}, "required": ["metadata"]}
+_SET: Final[Json] = {
+    "type": "object",
+    "properties": {"metadata": CONTEXT, "metadata_token": SIGNED},
+    "anyOf": [{"required": ["metadata"]}, {"required": ["metadata_token"]}],
+}
 _CONVERSATION: Final = named(
     "QuickchatConversation",
     closed(

@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from ..access import Credentials
 from ..requests import parse_authorization
+from ..writes import address_class
 
 
 class FromAnywhere(APIView):
@@ -49,4 +50,5 @@ def credentials_of(request: Request) -> Credentials:
         # StaffAuthentication has checked the CSRF token of a request that cookies speak for.
         has_cookies=False,
         staff=user if user is not None and user.is_staff else None,
+        address_class=address_class(request.META.get("REMOTE_ADDR", "")),
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -59,6 +59,7 @@ class SetMetadata(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore")
 
     metadata: dict[str, Any]
+    metadata_token: Annotated[str | None, Field(repr=False, min_length=1)] = None
 
 
 class _Quickchat(APIView):
@@ -106,11 +107,11 @@ class Metadata(_Quickchat):
         Query(request).finish()
         caller = _caller(request)
         session = messages.access_messages(caller, uuid_of(conv_id))
-        sent, change = _change(request.data)
+        sent, change, token = _change(request.data)
         sender = Sender(caller, DOOR, writes.address_class(request.META.get("REMOTE_ADDR", "")))
         key = writes.check_key(request.headers.get("Idempotency-Key"))
         digest = writes.digest_of(caller.label, DOOR, sent)
-        asked = Write("POST", lambda now: change, key=key, digest=digest)
+        asked = Write("POST", lambda now: change, key=key, digest=digest, token=token)
         return _metadata(session, contexts.write(session.pk, asked, sender).version)
 
 
@@ -136,13 +137,17 @@ def _caller(request: Request) -> Caller:
     return request.auth
 
 
-def _change(sent: Any) -> tuple[str, Change]:
+def _change(sent: Any) -> tuple[str, Change, str | None]:
+    """The body's text, what it makes of the context, and the signed token that it brings, perhaps alone."""
     if not isinstance(sent, ParsedObject):
         raise InvalidPayload("The payload is empty.", pointer="")
-    value = validated(SetMetadata, sent.value, InvalidContext).metadata
+    alone = sent.value.get("metadata_token") is not None and "metadata" not in sent.value
+    body = validated(SetMetadata, {"metadata": {}, **sent.value} if alone else sent.value, InvalidContext)
+    if alone:
+        return sent.source, Change(None), body.metadata_token
     text = sent.text("metadata") or ""
-    check_metadata(text, value, limits.current())
-    return sent.source, Change(text)
+    check_metadata(text, body.metadata, limits.current())
+    return sent.source, Change(text), body.metadata_token
 
 
 def _metadata(session: Session, version: int) -> Response:

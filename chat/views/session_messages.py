@@ -50,9 +50,12 @@ class SessionMessages(FromAnywhere):
         messages.check_may_write(caller)
         session = _session(request, caller, session_id)
         messages.check_is_open(caller, session)
-        draft = messages.draft_of(caller, dict(request.data))
-        told = _answered(request, caller, session, draft) if is_asked else _stored(caller, session, draft)
-        return Response({**told, "warnings": draft.warnings}, status=201)
+        body = dict(request.data)
+        token = body.pop("metadata_token", None) if is_asked else None  # what only stores sets no context
+        draft = messages.draft_of(caller, body)
+        if not is_asked:
+            return _posted(_stored(caller, session, draft), draft)
+        return _posted(_answered(request, caller, session, draft, token), draft)
 
 
 class SessionMessage(FromAnywhere):
@@ -110,15 +113,19 @@ def _told(caller: Caller, message: ChatMessageHistory) -> shapes.Json:
     return shapes.posted(message, caller.reads_as)
 
 
+def _posted(told: shapes.Json, draft: Draft) -> Response:
+    return Response({**told, "warnings": draft.warnings}, status=201)
+
+
 def _stored(caller: Caller, session: Session, draft: Draft) -> shapes.Json:
     message = messages.store_message(caller, session.pk, draft)
     return _told(caller, message_pages.one(session, message.pk))
 
 
-def _answered(request: Request, caller: Caller, session: Session, draft: Draft) -> shapes.Json:
+def _answered(request: Request, caller: Caller, session: Session, draft: Draft, token: Any) -> shapes.Json:
     if caller.kind == "staff":
         raise PermissionDenied("A user's message is answered for the tenant's token or the user's own page.")
-    begun = respond(session, draft, credentials_of(request))
+    begun = respond(session, draft, credentials_of(request), token)
     answer = {"id": str(begun.answer), "status": "streaming", "sequence": begun.sequence}
     return {**_told(caller, message_pages.one(session, begun.user_message)), "answer": answer}
 

@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 from .. import cursors, shapes, transcripts
 from ..filters import Filter
 from ..models import Session
+from ..provenance import token_names
 from ..queries import Query, reader_of, uuid_of
 from ..selections import Selection
 from . import described
@@ -72,9 +73,9 @@ class ContextVersions(APIView):
 
 def _versions(session: Session, span: transcripts.Range) -> list[shapes.Json]:
     stored = {one.number: one for one in transcripts.versions(session, span)}
-    view = session.mentor.policy.view("operator")
+    tokens, view = token_names(stored.values()), session.mentor.policy.view("operator")
     return [
-        shapes.version(one, stored.get(number - 1), view)
+        shapes.version(one, stored.get(number - 1), view, tokens=tokens)
         for number, one in stored.items()
         if number >= span.first
     ]

@@ -96,6 +96,7 @@ _EXPORT_KEYS: Final[Json] = {
     "started_at": null_or(TIME),
     "finished_at": null_or(TIME),
     "expires_at": null_or(TIME, "When the file is removed."),
+    "remade_at": null_or(TIME, "A user was erased: since then the file is made without them."),
 }
 _LINK: Final = null_or(
     closed({"url": TEXT, "expires_at": TIME}), "For browsers: whoever has the link has the file."

@@ -6,9 +6,10 @@ const now = () => new Date().toISOString();
 
 /** A new user message at the end, with what goes along:
  * `metadata`, a JSON text, or undefined to keep what is in force; `page`, the host page's text; `include`, whether
- * the metadata is put before the model; `asked`, the host's name for the metadata. */
-export function compose(session, text, { metadata, page, include, asked } = {}) {
-  const message = { key: uuid(), role: 'user', text, at: now(), metadata, page, include, asked, state: 'sending' };
+ * the metadata is put before the model; `signed`, a token of the host's back end; `asked`, the host's names for both. */
+export function compose(session, text, { metadata, page, include, signed, asked } = {}) {
+  const carried = { metadata, page, include, signed, asked };
+  const message = { key: uuid(), role: 'user', text, at: now(), ...carried, state: 'sending' };
   session.messages.push(message);
   session.title ||= text.replace(/\s+/g, ' ').slice(0, 80);
   session.at = message.at;
@@ -25,6 +26,7 @@ export function frameOf(session, mentor, message) {
     client_message_id: message.key,
     page_content: message.page || undefined,
     include_metadata_in_prompt: message.include,
+    metadata_token: message.signed,
   });
   return message.metadata === undefined ? frame : `${frame.slice(0, -1)},"metadata":${message.metadata}}`;
 }
@@ -80,11 +82,14 @@ function started(session, frame, known) {
   const { user_message_id: id, sequence } = frame;
   Object.assign(message, { id, state: 'sent', sequence: sequence - 1, version, changed });
   message.warnings ??= warnings ?? [];
-  // The page's text is the host's: nothing here keeps it once it has been delivered.
-  delete message.page;
-  if (message.metadata !== undefined && version > 0) {
+  // What is signed may say more than this page knows: the server tells it as an event.
+  if (message.metadata !== undefined && message.signed === undefined && version > 0) {
     session.versions[version] ??= { value: JSON.parse(message.metadata), at: now() };
   }
+  // The page's text and the token are the host's: nothing here keeps them once they have been delivered.
+  message.wasSigned = message.signed !== undefined;
+  delete message.page;
+  delete message.signed;
   session.version = Math.max(session.version, version);
   session.token = frame.session_token ?? session.token;
   const answer = known ?? { key: uuid(), role: 'mentor', at: now(), generation: frame.generation_id };

@@ -3,12 +3,15 @@
  * is always answered to that very origin. docs/integrators/embed.md has every message.
  */
 
-import { metadataOf } from './json.js';
+import { metadataOf, tokenOf } from './json.js';
 import { allows } from './origins.js';
 import { cut, MOST_HTML, textOf } from './page-text.js';
 
 const PROTOCOL = 1;
 const REFRESHED_WITHIN = 2_000;
+const LONGEST_TOKEN = 256 * 1024;
+
+const NOTHING = { metadata: undefined, include: undefined, id: undefined, token: undefined, tokenId: undefined };
 
 export class Host {
   #origin = null;
@@ -22,7 +25,7 @@ export class Host {
 
   /** `on`: version(), pending(), changed(), newChat(), theme(name), focus(), closable(), opened(), forget(). */
   constructor({ origins, limits, on }) {
-    Object.assign(this, { origins, limits, on, metadata: undefined, include: undefined, id: undefined });
+    Object.assign(this, { origins, limits, on, ...NOTHING });
     addEventListener('message', (event) => this.#hear(event));
   }
 
@@ -35,6 +38,18 @@ export class Host {
 
   tell(message) {
     if (this.#origin) parent.postMessage(message, this.#origin);
+  }
+
+  /** A token stands in the address's fragment, which no server sees. → what is wrong with it. */
+  beginSigned(sent) {
+    const { token, faults } = tokenOf(sent, LONGEST_TOKEN);
+    this.token ??= token;
+    return faults ?? [];
+  }
+
+  /** The token has gone with a message, or cannot. */
+  spent(token) {
+    if (this.token === token) this.token = undefined;
   }
 
   /** What the address brought, for a session that the page says nothing about. */
@@ -93,11 +108,23 @@ export class Host {
   }
 
   #context(message, page, info) {
-    const { text, faults } = metadataOf(message.metadata, this.limits.metadata_bytes);
+    const { text, token, faults } = this.#read(message);
     const warnings = [...(faults ?? []), ...this.#paged(page, info)];
-    if (text !== undefined) Object.assign(this, { metadata: text, id: message.id });
+    if (!faults) this.#keep(message, text, token);
     this.#acknowledge(message, !faults, warnings);
-    if (text !== undefined) this.on.changed();
+    if (!faults && text !== undefined) this.on.changed();
+  }
+
+  // Both or neither: what is wrong with one of them is wrong with the message.
+  #read({ metadata, metadata_token: sent }) {
+    const { text, faults } = metadataOf(metadata, this.limits.metadata_bytes);
+    const { token, faults: wrong } = tokenOf(sent, LONGEST_TOKEN);
+    return { text, token, faults: faults || wrong ? [...(faults ?? []), ...(wrong ?? [])] : undefined };
+  }
+
+  #keep({ id }, text, token) {
+    if (text !== undefined) Object.assign(this, { metadata: text, id });
+    if (token !== undefined) Object.assign(this, { token, tokenId: id });
   }
 
   // Kept as it came: one that comes every second is read only when a message goes out.
@@ -119,10 +146,11 @@ export class Host {
   }
 
   #start(message) {
-    const { text, faults } = metadataOf(message.metadata, this.limits.metadata_bytes);
+    const { text, token, faults } = this.#read(message);
     const { include_metadata_in_prompt: include } = message;
     if (!faults) {
       Object.assign(this, { metadata: text, id: message.id });
+      this.#keep(message, text, token);
       this.include = typeof include === 'boolean' ? include : undefined;
       this.on.newChat();
     }
@@ -131,7 +159,7 @@ export class Host {
 
   // Whoever signs out leaves nothing behind for who signs in next.
   #forget() {
-    Object.assign(this, { metadata: undefined, include: undefined, id: undefined });
+    Object.assign(this, NOTHING);
     this.#raw = this.#title = '';
     this.#text = null;
     this.on.forget();

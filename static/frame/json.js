@@ -18,6 +18,13 @@ export function metadataOf(sent, most) {
   return tooLarge(size, most);
 }
 
+/** → {token}, as it was sent; {} where none was; or {faults}. Only the server can tell whether it is good. */
+export function tokenOf(sent, most) {
+  if (sent === undefined || sent === null) return {};
+  const message = typeof sent !== 'string' || !sent ? 'A token must be text.' : sent.length > most && 'This token is too long.';
+  return message ? refused('invalid_metadata_token', message, '/metadata_token') : { token: sent };
+}
+
 function tooLarge(size, most) {
   return refused('metadata_too_large', `The metadata is ${size} bytes long; at most ${most} are accepted.`);
 }

@@ -24,6 +24,7 @@ export class Frame {
     if (options.beforeSend) this.#hook = options.beforeSend;
     if (options.pageContent !== undefined) this.#page = options.pageContent;
     if (options.metadata !== undefined) this.setMetadata(options.metadata);
+    if (options.metadataToken) this.setMetadataToken(options.metadataToken);
     if (place) this.load(place);
   }
 
@@ -62,6 +63,16 @@ export class Frame {
     return outcome;
   }
 
+  /**
+   * What the page's back end has signed: a token for one conversation, which goes with its next message. → a promise
+   * of what became of it, as of setMetadata.
+   */
+  setMetadataToken(token) {
+    const { id, outcome, copy } = this.#call(token, true, 'token');
+    if (this.#settled.has(id)) this.#post({ type: 'context', id, metadata_token: copy });
+    return outcome;
+  }
+
   /** The page's text: a string of text or HTML, an element, or a function that gives either when a message is sent. */
   setPageContent(content) {
     this.#page = content;
@@ -69,7 +80,7 @@ export class Frame {
     if (this.#ready && typeof content === 'string') this.#tellPage();
   }
 
-  /** `hook({setMetadata, setPageContent})` runs before each message is sent, and is waited for, up to two seconds. */
+  /** `hook({setMetadata, setMetadataToken, setPageContent})` runs before each message is sent, and is waited for, up to two seconds. */
   beforeSend(hook) {
     this.#hook = hook;
     if (this.#ready) this.#hello();
@@ -153,11 +164,11 @@ export class Frame {
   }
 
   // With a copy of the metadata as it now is; settled at once where there is nobody to tell, or nothing that could be.
-  #call(metadata, changes = true) {
+  #call(metadata, changes = true, kind = 'metadata') {
     const id = (this.#asked += 1);
     const kept = deferred();
     const stored = deferred();
-    this.#settled.set(id, { kept, stored, changes });
+    this.#settled.set(id, { kept, stored, changes, kind });
     let copy;
     try {
       copy = structuredClone(metadata);
@@ -239,9 +250,11 @@ export class Frame {
     try {
       const given = await this.#hook?.({
         setMetadata: (metadata) => this.setMetadata(metadata),
+        setMetadataToken: (token) => this.setMetadataToken(token),
         setPageContent: (content) => this.setPageContent(content),
       });
       if (given?.metadata !== undefined) this.setMetadata(given.metadata);
+      if (given?.metadataToken) this.setMetadataToken(given.metadataToken);
       if (given?.pageContent !== undefined) this.#page = given.pageContent;
       this.#tellPage();
     } catch (error) {
@@ -255,7 +268,7 @@ export class Frame {
     if (!call) return;
     call.kept.resolve(told);
     if (told.applied && call.changes) {
-      this.#supersede(id);
+      this.#supersede(id, call.kind);
       if (told.pending) return;
     }
     call.stored.resolve({ ...told, changed: false });
@@ -263,8 +276,8 @@ export class Frame {
   }
 
   // Of several that wait for a message, the latest goes.
-  #supersede(id) {
-    for (const earlier of [...this.#settled.keys()]) if (earlier < id) this.#replaced(earlier);
+  #supersede(id, kind) {
+    for (const [earlier, call] of [...this.#settled]) if (earlier < id && call.kind === kind) this.#replaced(earlier);
   }
 
   #stored(id, told) {

@@ -33,11 +33,19 @@ export interface Outcome {
 
 export interface Refresh {
   setMetadata(metadata: Metadata | null): Promise<Outcome>;
+  setMetadataToken(token: string): Promise<Outcome>;
   setPageContent(content: PageContent | null): void;
 }
 
+/** What a hook may return instead of saying it. */
+export interface Fresh {
+  metadata?: Metadata;
+  metadataToken?: string;
+  pageContent?: PageContent;
+}
+
 export type BeforeSend = (refresh: Refresh) =>
-  void | { metadata?: Metadata; pageContent?: PageContent } | Promise<void | { metadata?: Metadata; pageContent?: PageContent }>;
+  void | Fresh | Promise<void | Fresh>;
 
 export interface Options {
   tenant: string;
@@ -47,6 +55,8 @@ export interface Options {
   /** An element, or a selector of one, that the mentor fills; without it there is a bubble. */
   container?: string | Element;
   metadata?: Metadata;
+  /** What your back end has signed: its keys stand over those of `metadata`. */
+  metadataToken?: string;
   pageContent?: PageContent;
   beforeSend?: BeforeSend;
   /** Become metadata of the session that is begun, unless `metadata` says otherwise. */
@@ -75,6 +85,7 @@ export interface Events {
 export interface MentorFrame {
   readonly mentor: string;
   setMetadata(metadata: Metadata | null): Promise<Outcome>;
+  setMetadataToken(token: string): Promise<Outcome>;
   setPageContent(content: PageContent | null): void;
   beforeSend(hook: BeforeSend | null): void;
   start(metadata?: Metadata | null, includeMetadataInPrompt?: boolean): Promise<Outcome>;
@@ -100,6 +111,7 @@ export function configure(options: Partial<Options>): void;
 /** The page's one mentor. What is called before `init` waits for it. */
 export function Mentor(command: 'init', options?: Partial<Options>): Promise<MentorFrame>;
 export function Mentor(command: 'setMetadata', metadata: Metadata | null): Promise<Outcome>;
+export function Mentor(command: 'setMetadataToken', token: string): Promise<Outcome>;
 export function Mentor(command: 'setPageContent', content: PageContent | null): Promise<void>;
 export function Mentor(command: 'beforeSend', hook: BeforeSend | null): Promise<void>;
 export function Mentor(

@@ -32,7 +32,7 @@ const COMMANDS = {
   },
 };
 const OF_A_MENTOR = [
-  'setMetadata', 'setPageContent', 'beforeSend', 'open', 'close', 'toggle', 'newChat', 'forget', 'focus', 'setTheme', 'on', 'off',
+  'setMetadata', 'setMetadataToken', 'setPageContent', 'beforeSend', 'open', 'close', 'toggle', 'newChat', 'forget', 'focus', 'setTheme', 'on', 'off',
 ];
 
 /** `Mentor(command, …arguments)` → a promise of what the command gives. What comes before `init` waits for it. */

@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from chat.models import ChatMessageHistory, Session, SessionContextVersion
+from chat.models import ApiToken, ChatMessageHistory, Session, SessionContextVersion
 
 from ..clients import Socket
 from ..model_server import ModelServer
@@ -51,11 +51,15 @@ def test_each_version_says_who_when_and_what_it_changed(alice: Client, tell: Tel
     ]
 
 
-def test_a_version_says_where_it_came_from(alice: Client, tell: Tell) -> None:
+def test_a_version_says_where_it_came_from(alice: Client, tell: Tell, token: str) -> None:
     told = tell().context('{"a":1}').say("hi")
-    SessionContextVersion.objects.update(token_id=41, address_class="public-v6")
+    message, own = told.last.pk, ApiToken.objects.get()
+    SessionContextVersion.objects.update(token_id=own.pk, address_class="public-v6", message_id=message)
     page = page_of(alice, told).content.decode()
-    assert "token <b>#41</b> · address <b>public-v6</b>" in page
+    assert f"token <b><bdi>backend</bdi> #{own.pk}</b> · address <b>public-v6</b>" in page
+    assert f'with <a href="/admin/chat/chatmessagehistory/{message}/change/">a message</a>' in page
+    SessionContextVersion.objects.update(token_id=41)
+    assert "token <b>#41</b>" in page_of(alice, told).content.decode()
 
 
 def test_changes_are_told_by_sign_and_word(alice: Client, tell: Tell) -> None:

@@ -147,7 +147,7 @@ def test_a_stranger_cannot_revoke(theirs: dict[str, Any], mallory: Client) -> No
 
 
 def test_only_superusers_say_who_is_a_member(alice: Client, demo: Tenant) -> None:
-    form = {"key": "renamed", "name": "New name", "time_zone": "UTC", "members": []}
+    form = {"key": "renamed", "name": "New name", "time_zone": "UTC", "secrets": "keep", "members": []}
     alice.post(f"/admin/chat/tenant/{demo.pk}/change/", form)
     demo.refresh_from_db()
     assert (demo.key, demo.name, demo.members.count()) == ("demo", "New name", 1)

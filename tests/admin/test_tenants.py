@@ -11,7 +11,8 @@ from chat.models import Tenant
 
 
 def save(client: Client, tenant: Tenant, pinned_keys: str) -> Any:
-    form = {"name": tenant.name, "time_zone": tenant.time_zone, "pinned_keys": pinned_keys}
+    form = {"name": tenant.name, "time_zone": tenant.time_zone, "secrets": "keep"}
+    form["pinned_keys"] = pinned_keys
     return client.post(f"/admin/chat/tenant/{tenant.pk}/change/", form)
 
 

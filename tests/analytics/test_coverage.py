@@ -54,6 +54,15 @@ def test_a_prompt_against_what_its_clients_send(get: Get, coach: Mentor) -> None
     }
 
 
+def test_a_greetings_placeholders_count_too(get: Get, coach: Mentor) -> None:
+    coach.greeting_text = "Hello {user.name}, welcome to {stateCode}."
+    coach.save()
+    make_session(coach, {"stateCode": "CA"})
+    body = get(PATH, mentor="coach")
+    assert [one["key"] for one in body["mentioned"]] == ["stateCode"]
+    assert body["never_sent"] == [{"key": "user.name", "how": "placeholder"}]
+
+
 def test_a_key_within_one_that_is_mentioned_is_mentioned(get: Get, coach: Mentor) -> None:
     coach.system_prompt = "At {school.name}; see the order."
     coach.save()

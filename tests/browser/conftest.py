@@ -73,7 +73,7 @@ def web(model: ModelServer, school: Site, tmp_path_factory: pytest.TempPathFacto
     _manage(server, "migrate", "-v0")
     document = tmp_path_factory.mktemp("house") / "tenants.json"
     document.write_text(json.dumps(_document(school.origin)))
-    _manage(server, "apply", str(document), BACKEND=TOKEN)
+    _manage(server, "apply", str(document), BACKEND=TOKEN, SIGNING=SECRET)
     _manage(server, "demo")
     server.launch()
     try:
@@ -83,6 +83,7 @@ def web(model: ModelServer, school: Site, tmp_path_factory: pytest.TempPathFacto
         server.__exit__()
 
 
+SECRET = "what the school's back end signs with, in these tests"
 TOKEN = "mk_a-token-of-the-school-for-these-tests-only"
 
 
@@ -102,7 +103,14 @@ def _document(origin: str) -> dict[str, Any]:
         {**coach, "slug": "closed", "allow_anonymous": False},
     ]
     token = {"name": "backend", "scope": "write_all", "secret_env": "BACKEND"}
-    school = {"key": "school", "name": "School", "mentors": mentors, "tokens": [token]}
+    keys = [{"kid": "k1", "secret_env": "SIGNING"}]
+    school = {
+        "key": "school",
+        "name": "School",
+        "mentors": mentors,
+        "tokens": [token],
+        "signing_keys": keys,
+    }
     return {"tenants": [school]}
 
 

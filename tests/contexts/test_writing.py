@@ -245,6 +245,7 @@ def test_a_page_reads_its_own_without_who_wrote_it(backend: Writer, page: Writer
     assert page.show() == in_force(author=None)
     told = page.at("GET", more="versions/1/")[1]
     assert (told["author"], told["token_id"], told["address_class"]) == (None, None, None)
+    assert (told["token_name"], told["message_id"]) == (None, None)
 
 
 def test_a_page_is_nowhere_else(coach: Mentor, page: Writer, session: Session) -> None:
@@ -304,8 +305,10 @@ def test_a_value_of_the_past(backend: Writer) -> None:
             "number": 2,
             "client_context": {"stateCode": "NY"},
             "token_id": token,
+            "token_name": "backend",
             "message_id": None,
             "address_class": "loopback",
+            "signed_by": None,
             "diff": {
                 "added": [],
                 "removed": [],

@@ -14,6 +14,7 @@ from chat.filters.conditions import OPERATORS
 from chat.models import ChatMessageHistory, Mentor
 from chat.payloads import _FLOW_KEYS, _WIRE_KEYS
 from chat.posts import MESSAGE_TYPES, NewMessage
+from chat.signatures import Claims
 from chat.views.quickchat import CODES
 from chat.wire_names import QUICKCHAT_IGNORED, QUICKCHAT_PARAMETERS, ROLES
 from tests.clients import Socket, fetch, new_session
@@ -25,6 +26,13 @@ from .pages import GUIDE, ROOT, blocks, prose, short, table
 def test_the_payloads_keys() -> None:
     keys = {row[0] for row in table("docs/integrators/payload.md", "| key |")}
     assert keys == set(_WIRE_KEYS) | {f"flow.{key}" for key in _FLOW_KEYS}
+
+
+def test_the_claims_of_a_signed_token() -> None:
+    rows = table("docs/integrators/signed-context.md", "| claim |")
+    assert {name for row in rows for name in re.findall(r"\w+", row[0])} == set(Claims.model_fields)
+    required = {row[0] for row in rows if row[1] == "required"}
+    assert required == {name for name, field in Claims.model_fields.items() if field.is_required()}
 
 
 def test_the_limits() -> None:

@@ -75,6 +75,7 @@ WHOLE = {
     "started_at": None,
     "finished_at": None,
     "expires_at": None,
+    "remade_at": None,
 }
 
 

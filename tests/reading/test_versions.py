@@ -24,7 +24,9 @@ def test_every_value_with_its_author_and_what_it_changed(table: Socket, backend:
         "door": door,
         "created_at": A_TIME,
         "token_id": ApiToken.objects.get().pk,
-        "address_class": None,
+        "token_name": "backend",
+        "address_class": "loopback",
+        "signed_by": None,
     }
     assert backend(path(table.session_id)) == (
         200,

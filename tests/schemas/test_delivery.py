@@ -77,7 +77,7 @@ def test_a_masked_value_shows_its_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [("1234567", "•••"), ("12345678", "•••5678"), (True, "•••"), (None, "•••")]
+    ("value", "shown"), [("12345678", "•••"), ("123456789", "•••6789"), (True, "•••"), (None, "•••")]
 )
 def test_a_mask(value: Any, shown: str) -> None:
     assert masked(value) == shown

@@ -233,3 +233,17 @@ def test_a_mask_that_comes_back_changes_nothing(visitor: Socket, coach: Mentor) 
     told = visitor.say("Again.", metadata={"card": "•••1234", "phone": "•••4567"}).start["context"]
     assert told == {"version": 1, "changed": False, "warnings": []}
     assert in_force() == {"card": "•••1234", "phone": "+49 30 1234567"}
+
+
+def test_a_refusal_beside_the_turns_is_counted_too(visitor: Socket, coach: Mentor, operator: Client) -> None:
+    rule(coach, plan={"type": "string", "x-locked": True}, stateCode={"enum": ["CA"]})
+    visitor.say("Hello.", metadata={"plan": "free", "stateCode": "CA"})
+    session = Session.objects.get()
+    status, told = put(operator, session, {"plan": "free", "stateCode": "XX"})
+    assert (status, [one["pointer"] for one in told["errors"]]) == (422, ["/metadata/stateCode"])
+    put(operator, session, {"plan": "pro"})
+    assert (in_force(), numbers()) == ({"plan": "free"}, [1, 2])
+    assert list(Refusal.objects.order_by("code").values_list("code", "pointer", "door")) == [
+        ("locked_key_kept", "/metadata/plan", "rest"),
+        ("schema_violation", "/metadata/stateCode", "rest"),
+    ]

@@ -1,0 +1,125 @@
+"""Signing keys in the admin: a public key is pasted, a shared secret is made here and shown in one answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from ..models import SigningKey
+from ..models.signing import check_material, new_secret
+from .scope import TenantFilter, TenantScoped, is_superuser
+
+if TYPE_CHECKING:
+    _Form = forms.ModelForm[SigningKey]
+else:
+    _Form = forms.ModelForm
+
+
+class SigningKeyForm(_Form):
+    material = forms.CharField(
+        label="Public key",
+        required=False,
+        strip=True,
+        widget=forms.Textarea(attrs={"rows": 4, "class": "prompt", "spellcheck": "false"}),
+        help_text="For EdDSA: the PEM of your Ed25519 public key. For HS256 leave it empty: a secret is made.",
+    )
+
+    class Meta:
+        model = SigningKey
+        fields = ("tenant", "kid", "algorithm")
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        if not {"tenant", "kid", "algorithm"} <= cleaned.keys():
+            return cleaned
+        try:
+            cleaned["material"] = self._material(cleaned)
+            SigningKey.check_new(cleaned["tenant"], cleaned["kid"])
+        except ValidationError as error:
+            self.add_error(None, error)
+        return cleaned
+
+    def _material(self, cleaned: dict[str, Any]) -> str:
+        if cleaned["algorithm"] == SigningKey.Algorithm.EDDSA:
+            return check_material(cleaned["algorithm"], cleaned["material"])
+        if cleaned["material"]:
+            raise ValidationError({"material": "A secret is made here: leave this empty."})
+        return new_secret()
+
+
+class SigningKeyAdmin(TenantScoped):
+    tenant_lookup = "tenant_id"
+    form = SigningKeyForm
+    list_display = ("kid", "tenant", "algorithm", "state", "created_at", "revoked_at")
+    list_filter = (TenantFilter, "algorithm")
+    list_select_related = ("tenant",)
+    search_fields = ("kid",)
+    actions = ("revoke",)
+
+    def get_fields(self, request: HttpRequest, obj: SigningKey | None = None) -> Any:
+        if obj is None:
+            return ("tenant", "kid", "algorithm", "material")
+        return ("tenant", "kid", "algorithm", "public_key", "state", "created_at", "revoked_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A key never changes: another one is another key."""
+        return self.get_fields(request, obj) if obj else ()
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """No lookups by hand in the address: they could feel for a secret."""
+        return lookup in ("tenant", "algorithm__exact")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_superuser(request)
+
+    def save_model(self, request: HttpRequest, obj: SigningKey, form: Any, change: bool) -> None:
+        if change:
+            return
+        given = form.cleaned_data
+        added = SigningKey.add(obj.tenant, kid=obj.kid, algorithm=obj.algorithm, material=given["material"])
+        obj.pk, obj.material, obj.created_at = added.pk, added.material, added.created_at
+
+    def response_add(
+        self, request: HttpRequest, obj: SigningKey, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """The page with the secret answers the form itself: a redirect would have to keep it somewhere."""
+        if obj.algorithm == SigningKey.Algorithm.EDDSA:
+            return super().response_add(request, obj, post_url_continue)
+        context = self._page(request, "Signing key issued", key=obj)
+        return TemplateResponse(request, "admin/chat/signingkey/issued.html", context)
+
+    @admin.action(description="Revoke selected signing keys", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[SigningKey]) -> HttpResponse | None:
+        """Asks first: what was signed with these keys is refused from the next payload on."""
+        usable = queryset.filter(revoked_at=None)
+        if request.POST.get("confirmed"):
+            keys = list(usable)
+            for key in keys:
+                key.revoke()
+                self.log_change(request, key, "Revoked.")
+            self.message_user(request, f"Revoked: {', '.join(key.kid for key in keys) or 'none'}.")
+            return None
+        page = self._page(request, "Revoke signing keys", keys=usable)
+        return TemplateResponse(request, "admin/chat/signingkey/revoke.html", page)
+
+    def _page(self, request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:
+        site = self.admin_site.each_context(request)
+        return {**site, "opts": self.opts, "media": self.media, "title": title, **more}
+
+    @admin.display(description="public key")
+    def public_key(self, key: SigningKey) -> str:
+        return (
+            key.material
+            if key.algorithm == SigningKey.Algorithm.EDDSA
+            else "a secret, which is not shown again"
+        )
+
+    @admin.display(description="state")
+    def state(self, key: SigningKey) -> str:
+        return "revoked" if key.revoked_at else "valid"
