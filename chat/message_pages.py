@@ -41,9 +41,12 @@ class Page:
 
 
 def readable(session: Session) -> QuerySet[ChatMessageHistory]:
-    """Each with its snapshot and what it took, and as `has_debug` whether it has debug data."""
+    """Each with its snapshot and what it took, and as `has_debug` whether it has debug data.
+
+    Their session is the one that is given, with its mentor: neither is read again for each.
+    """
     debug = Exists(MessageDebug.objects.filter(message=OuterRef("pk")))
-    rows = session.messages.select_related("extra", "session__mentor").annotate(has_debug=debug)
+    rows = session.messages.select_related("extra").annotate(has_debug=debug)
     return rows.defer("payload_digest", "extra__page_content")
 
 

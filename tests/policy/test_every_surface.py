@@ -16,7 +16,9 @@ from typing import Any
 import polars
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLResolver, get_resolver
 
 import exports
@@ -211,3 +213,23 @@ def test_a_socket_that_listens_hears_what_is_theirs(live: str, cast: Cast) -> No
         assert "subscribed" in subscribe(ear, talk, after="0", **more)
         assert seen(json.dumps(rest(ear), ensure_ascii=False)) == expected
         ear.close()
+
+
+def test_a_visitor_is_not_told_of_what_was_left_out_if_it_is_not_theirs(
+    live: str, demo: Tenant, model: ModelServer, token: str
+) -> None:
+    mentor = guarded(demo)
+    mentor.context_schema = json.dumps(
+        {"properties": {"ours": {"x-visible-to": ["operator"]}, "page": {"x-visible-to": ["user"]}}}
+    )
+    mentor.save()
+    talk = Socket(live, "demo", "guard")
+    told = talk.say("Hello.", metadata={"ours": 1, "page": 2}).start["context"]
+    assert told["left_out"] == {"page": "hidden"}
+    talk.close()
+
+
+def test_messages_are_read_with_their_mentor_once(cast: Cast) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        cast.clients["token"].get(f"/api/v1/sessions/{cast.alice.session_id}/messages/")
+    assert sum('"chat_mentor"' in query["sql"] for query in queries) == 1
