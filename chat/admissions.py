@@ -13,7 +13,7 @@ from . import schemas
 from .errors import Detail, SchemaViolation
 from .masks import is_masked
 from .payloads import PayloadWarning
-from .policies import Policy, masked
+from .policies import Policy, Reader, masked
 from .schemas import MOST_FAULTS, Fault
 from .secret_keys import without_secrets
 from .strict_json import same, spell, spelled, step
@@ -31,10 +31,10 @@ def warning(code: str, key: str, message: str) -> PayloadWarning:
     return {"code": code, "pointer": step(ROOT, key), "message": message}
 
 
-def blind(sent: str, policy: Policy, *, verified: bool, operator: bool) -> frozenset[str]:
+def blind(sent: str, policy: Policy, reader: Reader) -> frozenset[str]:
     """The keys of it whose value in force its sender is not shown whole, and must not learn by guessing: of such
     a key no warning tells by its absence that the guess was right. A mask that comes back is no guess."""
-    view = policy.view("operator" if verified or operator else "user")
+    view = policy.view(reader)
     keys = ((key, value) for key, value in spelled(sent).items() if key in view.unseen) if view else ()
     return frozenset(key for key, value in keys if not (isinstance(value, str) and is_masked(value)))
 

@@ -17,7 +17,7 @@ from . import admissions, strict_json, telemetry
 from .admissions import alike, warning
 from .models import SessionContextVersion, statements
 from .payloads import PayloadWarning
-from .policies import NONE, Policy
+from .policies import NONE, Policy, Reader
 from .signatures import Signed
 from .writes import Change
 
@@ -74,21 +74,27 @@ def decide(
     vouched: Collection[str] | None = None,
     policy: Policy = NONE,
     operator: bool = False,
+    reader: Reader | None = None,
 ) -> Decision:
     """Apply the law to one write; `sent` is the metadata's compact text, None for null or absent.
 
     Equal is equal in both layers: a value that gets verified is a new version. Of what a tenant's server patches
-    only the `vouched` keys are verified. The policy is the mentor's; `operator`: a member of staff writes. Raises
-    SchemaViolation: what would be in force is not what the schema allows.
+    only the `vouched` keys are verified. The policy is the mentor's; `operator`: a member of staff writes; who
+    asks for another may read as `reader`. Raises SchemaViolation: what would be in force is not what the schema
+    allows.
     """
     if sent is None:
         return Decision(now, changed=False)
-    blind = admissions.blind(sent, policy, verified=verified, operator=operator)
+    blind = admissions.blind(sent, policy, reader or _reads_as(verified, operator))
     sent, told = admissions.admitted(
         sent, now.text, policy, verified=verified, operator=operator, blind=blind
     )
     new, kept_out = _layered(now, sent, verified, vouched, blind)
     return _decided(now, new, [*told, *kept_out], policy)
+
+
+def _reads_as(verified: bool, operator: bool) -> Reader:
+    return "operator" if verified or operator else "user"
 
 
 def decide_signed(
@@ -113,7 +119,7 @@ def decide_signed(
     else:
         new, told = (now, []) if signed.again else (_under_claims(now, claims), told)
     if sent is not None:
-        blind = admissions.blind(sent, policy, verified=verified, operator=operator)
+        blind = admissions.blind(sent, policy, _reads_as(verified, operator))
         sent, more = admissions.admitted(
             sent, new.text, policy, verified=verified, operator=operator, blind=blind
         )

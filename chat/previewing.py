@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from . import client_context, llm, prompts, rebuild, transcripts
+from . import admissions, client_context, llm, prompts, rebuild, transcripts
 from .access import Caller
 from .client_context import Decision, InForce
 from .database import release
@@ -132,7 +132,7 @@ class Answer:
 def preview(session: Session, wish: Wish, caller: Caller) -> Preview:
     """Raises NotFound for a message that is not this session's, and what the context law refuses."""
     scene = _scene_then(session, wish.message_id) if wish.message_id else _scene_now(session)
-    decision = _decide(scene, wish, caller, session.tenant.secrets)
+    decision = _decide(session, scene, wish, caller)
     view = session.mentor.policy.view("operator")
     how, context = _delivery(scene, wish), decision.context
     delivered = deliver(Plan.of(scene.prompting), how, context.text, context.verified_keys, view)
@@ -148,14 +148,18 @@ def preview(session: Session, wish: Wish, caller: Caller) -> Preview:
     )
 
 
-def _decide(scene: Scene, wish: Wish, caller: Caller, secrets: str) -> Decision:
+def _decide(session: Session, scene: Scene, wish: Wish, caller: Caller) -> Decision:
     """By the schema of the scene, and by what the tenant says of secrets today."""
     verified = caller.verified if wish.verified is None else wish.verified
-    policy = policy_of(scene.prompting.context_schema, scene.prompting.schema_mode, secrets)
+    policy = policy_of(scene.prompting.context_schema, scene.prompting.schema_mode, session.tenant.secrets)
     operator = caller.kind == "staff" and not verified
-    return client_context.decide(
-        scene.now, wish.metadata_text, verified=verified, policy=policy, operator=operator
+    asked: dict[str, Any] = {"policy": policy, "reader": "operator"}
+    decision = client_context.decide(
+        scene.now, wish.metadata_text, verified=verified, operator=operator, **asked
     )
+    # As nothing is stored, who may not see a value could guess at it for as long as it takes.
+    guesses = wish.metadata_text and admissions.blind(wish.metadata_text, session.mentor.policy, "operator")
+    return replace(decision, changed=True) if guesses else decision
 
 
 def _delivery(scene: Scene, wish: Wish) -> str:

@@ -135,7 +135,7 @@ def _preview(session: Session, wish: Wish, one: Preview) -> Json:
             "changed": decision.changed,
             "warnings": [*wish.warnings, *decision.warnings],
             "client_context": one.context,
-            "verified_keys": list(decision.context.verified_keys),
+            "verified_keys": session.mentor.policy.view("operator").names(decision.context.verified_keys),
             "diff": {"added": found.added, "removed": found.removed, "changed": found.changed},
         },
         "delivery": one.delivery,

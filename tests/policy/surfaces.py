@@ -15,7 +15,7 @@ PROMPT = {"export", "user", "mask", "plain"}
 NOTHING: set[str] = set()
 # Values by key, where what is masked is left out as well: of the dashboard the first ones, and of coverage those
 # that no prompt names.
-OPENED, EXAMPLES = {"export", "model", "user", "plain"}, {"export", "plain"}
+OPENED, EXAMPLES = {"export", "model", "user", "plain"}, {"plain"}
 
 STAFF = ("token", "staff", "superuser")
 PAGES = ("staff", "superuser")
@@ -87,6 +87,14 @@ WALKED: dict[str, list[Asked]] = {
     f"{SESSIONS}messages/<str:message_id>/debug_data": _DEBUG,
     f"{SESSIONS}messages/<str:message_id>/debug_data/": _DEBUG,
     "api/v1/messages/<uuid:message_id>/prompt/": [Asked(STAFF, PROMPT)],
+    "api/v1/messages/<str:message_id>/explain/": [
+        Asked(STAFF, OPERATOR),
+        Asked(VISITOR, NOTHING, status=401),
+    ],
+    f"{SESSIONS}preview/": [
+        Asked(("token", "superuser"), OPERATOR, method="POST", body={"prompt": "And now?"}),
+        Asked(("token",), OPERATOR, method="POST", body={"message_id": "{answer}"}),
+    ],
     # --- Quickchat's
     CONVERSATIONS: [Asked(("token",), OPERATOR)],
     f"{CONVERSATIONS}/": [Asked(("token",), OPERATOR)],
@@ -119,6 +127,7 @@ WALKED: dict[str, list[Asked]] = {
     ],
     "analytics/coverage/": [Asked(PAGES, EXAMPLES, query="?mentor=guard&tenant=demo")],
     "analytics/sessions/<uuid:session_id>/": [Asked(PAGES, OPERATOR)],
+    "analytics/messages/<uuid:message_id>/": [Asked(PAGES, OPERATOR)],
     "api/v1/analytics/conversations/": [Asked(STAFF, OPERATOR)],
     "api/v1/analytics/context/keys/": [Asked(STAFF, NOTHING)],
     "api/v1/analytics/context/values/": [
@@ -203,6 +212,8 @@ WALKED: dict[str, list[Asked]] = {
 }
 
 SAYS_NOTHING: dict[str, str] = {
+    "api/v1/erasures/": "which user is erased, and how far that is",
+    "api/v1/erasures/<uuid:erasure_id>/": "which user is erased, and how far that is",
     "healthz": "the state of the process",
     "healthz/live": "the state of the process",
     "healthz/ready": "the state of the process",

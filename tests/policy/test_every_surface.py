@@ -125,10 +125,15 @@ class Walk:
     def ask(self, pattern: str, asked: Asked) -> tuple[int, set[str]]:
         path = self.path(pattern) + asked.query.format(**self.names)
         body = (
-            {} if asked.body is None else {"data": json.dumps(asked.body), "content_type": asked.content_type}
+            {}
+            if asked.body is None
+            else {"data": self._filled(asked.body), "content_type": asked.content_type}
         )
         answer = getattr(self.client, asked.method.lower())(path, **body)
         return answer.status_code, seen(answer.getvalue() if answer.streaming else answer.content)
+
+    def _filled(self, body: Any) -> str:
+        return json.dumps(body).replace("{answer}", str(self.names["answer"]))
 
 
 def ask(client: Client, **wish: Any) -> Export:

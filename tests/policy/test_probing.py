@@ -188,3 +188,16 @@ def test_so_is_one_of_what_is_masked(guess: str) -> None:
 
 def test_a_mask_that_comes_back_is_no_guess() -> None:
     assert warned({"phone": "•••4477"}, SECRET) == []
+
+
+@pytest.mark.parametrize("guess", ["secret", "another"])
+@pytest.mark.parametrize("verified", [True, False])
+def test_a_preview_does_not_say_that_a_guess_is_right(
+    writer: Client, guard: Mentor, guess: str, verified: bool
+) -> None:
+    session = known(guard, {"canary_operator": "secret", "plain": 1})
+    wish = {"metadata": {"canary_operator": guess, "plain": 1}, "verified": verified}
+    path = f"/api/v1/sessions/{session.pk}/preview/"
+    told = writer.post(path, json.dumps(wish), content_type="application/json").json()["context"]
+    assert (told["version"], told["changed"], told["warnings"]) == (2, True, [])
+    assert told["client_context"] == {"plain": 1}
