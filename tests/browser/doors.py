@@ -66,6 +66,7 @@ class Parameters(BrowserDoor):
         Need.AGAIN: "An address speaks of the conversation that it begins, and of no later one.",
         Need.TYPES: "A parameter is text.",
         Need.NULL: "A parameter is text.",
+        Need.SIGNED: "It is in the address's fragment, with the first message: tests/browser/test_signed.py.",
         Need.NOTHING: "An address without parameters is the frame's own.",
     }
 
@@ -99,7 +100,7 @@ class Messages(BrowserDoor):
         around = self.around = self.around or self.open_page("")
         if not visit.turns:
             around.post({"type": "mentor:forget"})
-        acknowledged = self.post(around, write.text)
+        acknowledged = self.post(around, write)
         if not acknowledged["applied"]:
             return self.refusal(acknowledged["warnings"])
         stored = len(around.all_heard("mentor:context-stored"))
@@ -112,12 +113,14 @@ class Messages(BrowserDoor):
             self.answered(around.shown, visit.turns + 1)
         return outcome
 
-    def post(self, around: Around, text: str | None) -> dict[str, Any]:
+    def post(self, around: Around, write: Write) -> dict[str, Any]:
         before = len(around.all_heard("mentor:context-ack"))
-        script = (
-            "document.getElementById('mentor').contentWindow.postMessage({type: 'context', metadata}, '*')"
+        signed = None if write.signed is None else self.place.signed(write.signed)
+        message = "{type: 'context', metadata, metadata_token: signed ?? undefined}"
+        script = f"document.getElementById('mentor').contentWindow.postMessage({message}, '*')"
+        around.page.evaluate(
+            f"([text, signed]) => {{ const metadata = {VALUE}; {script}; }}", [write.text, signed]
         )
-        around.page.evaluate(f"(text) => {{ const metadata = {VALUE}; {script}; }}", text)
         return around.heard("mentor:context-ack", number=before + 1)
 
 
@@ -125,7 +128,7 @@ class Script(BrowserDoor):
     """`Mentor('setMetadata', …)` of the SDK; `open_page` gives a page with its script."""
 
     name = "SDK"
-    lacks = Messages.lacks
+    lacks = {**Messages.lacks, Need.SIGNED: "It has a call of its own for it: tests/browser/test_signed.py."}
     host: Any = None
 
     def put(self, visit: Visit, write: Write) -> Outcome:

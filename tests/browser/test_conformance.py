@@ -18,7 +18,7 @@ from tests.conformance.table import CASES, NY, Case, Loss, Rule, Who, told_alike
 from tests.faults.web import Web
 from tests.model_server import ModelServer
 
-from .conftest import TOKEN
+from .conftest import SECRET, TOKEN
 from .doors import BROWSER_DOORS, BrowserDoor, Parameters, Script
 from .frames import Around
 from .site import Site
@@ -56,7 +56,7 @@ class TheirCache:
 
 @pytest.fixture(scope="module")
 def place(web: Web, model: ModelServer) -> Place:
-    return Place(web.url, "school", LAW, TOKEN, model, rows, TheirCache(), True)
+    return Place(web.url, "school", LAW, TOKEN, model, rows, TheirCache(), True, SECRET)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from django.core.cache import cache as django_cache
 from django.db import connection
 
 from chat import cache
-from chat.models import Mentor
+from chat.models import Mentor, SigningKey
 from tests.model_server import ModelServer
 from tests.services import free_port
 
@@ -84,4 +84,5 @@ def place(
         ruled = {"slug": slug("coach", rule), "context_schema": SCHEMA, "schema_mode": rule.value}
         Mentor(tenant=coach.tenant, **same, **ruled).save()
     postgres = connection.vendor == "postgresql"
-    yield Place(live, "demo", "coach", token, model, rows, OurCache(settings), postgres)
+    secret = SigningKey.issue(coach.tenant, kid="k1")[1]
+    yield Place(live, "demo", "coach", token, model, rows, OurCache(settings), postgres, secret)

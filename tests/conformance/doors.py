@@ -129,6 +129,8 @@ class _Talking(Door):
         raw = json.dumps(talk.payload(visit.next_words()))
         if write.text is not None:
             raw = f'{raw[:-1]}, "metadata": {write.text}}}'
+        if write.signed is not None:
+            raw = f'{raw[:-1]}, "metadata_token": "{self.place.signed(write.signed)}"}}'
         frames = self.sent(talk, raw)
         if "error" in frames[-1]:
             return self.refused(frames[-1])
@@ -169,9 +171,15 @@ class _Rest(Door):
     def put(self, visit: Visit, write: Write) -> Outcome:
         headers = {**self.place.credentials(visit, write.by or visit.who), "Content-Type": self.kind}
         headers |= {"If-Match": '"1"'} if write.stale else {}
-        body = self.body(visit, write.text).encode()
+        body = self.body_of(visit, write).encode()
         status, told = fetch(self.place.url, self.method, self.place.context_path(visit), body, headers)
         return self.refused(told) if status >= 400 else self.told(told)
+
+    def body_of(self, visit: Visit, write: Write) -> str:
+        if write.signed is None:
+            return self.body(visit, write.text)
+        context = f'"client_context": {write.text}, ' if write.text else ""
+        return f'{{{context}"metadata_token": "{self.place.signed(write.signed)}"}}'
 
     def body(self, visit: Visit, text: str | None) -> str:
         return f'{{"client_context": {text}}}'
@@ -193,6 +201,7 @@ class MergePatch(_Rest):
 
     name, root, method, kind = "PATCH (RFC 7396)", "", "PATCH", "application/merge-patch+json"
     lacks = {
+        Need.SIGNED: "A patch has no place for a token.",
         Need.NULL: "As a merge patch null is no object.",
         Need.NULLS: "In a merge patch null takes a key out.",
     }
@@ -220,7 +229,10 @@ def _patch(now: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
 
 class JsonPatch(_Rest):
     name, method, kind = "PATCH (RFC 6902)", "PATCH", "application/json-patch+json"
-    lacks = {Need.NULL: "As a JSON patch null is no context."}
+    lacks = {
+        Need.NULL: "As a JSON patch null is no context.",
+        Need.SIGNED: "A patch has no place for a token.",
+    }
 
     def body(self, visit: Visit, text: str | None) -> str:
         return "[]" if text is None else f'[{{"op": "replace", "path": "", "value": {text}}}]'
@@ -235,7 +247,7 @@ class Quickchat(Door):
     """Its errors name a status and the field, and no code of ours; it tells neither version nor warning."""
 
     name, kept_as = "Quickchat", "quickchat"
-    codes: ClassVar = {400: "invalid_payload", 422: None}
+    codes: ClassVar = {400: "invalid_payload", 401: None, 422: None}
     lacks = {
         Need.PAGE: "Quickchat's path takes a tenant's tokens only.",
         Need.NOTHING: "A POST of nothing is refused: tests/contexts/test_quickchat.py.",
@@ -246,7 +258,10 @@ class Quickchat(Door):
     def put(self, visit: Visit, write: Write) -> Outcome:
         path = f"/v1/api_core/conversations/{visit.session_id}/metadata"
         headers = self.place.credentials(visit, Who.TOKEN)
-        status, told = fetch(self.place.url, "POST", path, f'{{"metadata": {write.text}}}'.encode(), headers)
+        body = f'{{"metadata": {write.text}}}'
+        if write.signed is not None:
+            body = f'{{"metadata_token": "{self.place.signed(write.signed)}"}}'
+        status, told = fetch(self.place.url, "POST", path, body.encode(), headers)
         if status >= 400:
             [(field, [first])] = told["errors"].items()
             pointer = first.get("pointer", f"/{field}")
@@ -265,6 +280,7 @@ class Replay(Door):
     name, kept_as, talks, begins = "replay", "websocket", True, True
     lacks = {
         Need.PAGE: "Recorded conversations are played by a tenant's token.",
+        Need.SIGNED: "A recording has no tokens: they expire.",
         Need.NULL: "What is null in a recording is left out.",
         Need.SPELLING: "Recordings are read as values, and written anew.",
         Need.TWICE: "Recordings are read as values: the last of two counts.",

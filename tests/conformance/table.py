@@ -7,7 +7,7 @@ here knows a door: a write says what a door must be able to say for it, and a do
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -15,9 +15,10 @@ from chat.payloads import PayloadWarning
 
 
 class Who(Enum):
-    """Who writes. Whoever signs what it sends joins here, between the two."""
+    """Who writes."""
 
     TOKEN = "a tenant's server, by its token"
+    BACK_END = "a tenant's back end, by what it signs and anybody carries"
     PAGE = "a visitor's page"
 
 
@@ -36,6 +37,7 @@ class Need(Enum):
     TWICE = "a key twice in one object"
     HALF = "half of a surrogate pair"
     BYTES = "a metadata object of 20 KB"
+    SIGNED = "a token that a back end has signed"
     CONDITION = "the version that the writer believes to be in force"
 
 
@@ -66,7 +68,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """The metadata's JSON text byte for byte (None: none is sent), and what is to come of it."""
+    """The metadata's JSON text byte for byte (None: none is sent), and what is to come of it.
+
+    `signed`: what a signed token that is sent with it claims, as JSON text; or text that is no such token.
+    """
 
     text: str | None
     stored: str | None = None  # the new version's text; None: no version is made
@@ -77,6 +82,7 @@ class Write:
     by: Who | None = None
     stale: bool = False
     needs: tuple[Need, ...] = ()
+    signed: str | None = None
 
 
 Step = Write | Loss
@@ -130,9 +136,12 @@ def refuses(text: str, code: str | None, pointer: str | None, *needs: Need, stal
 
 def needs_of(write: Write, who: Who, *, first: bool) -> set[Need]:
     """All that a door must be able to say for this write."""
-    needs = {*write.needs, Need.TOKEN if (write.by or who) is Who.TOKEN else Need.PAGE}
+    whose = {Who.TOKEN: {Need.TOKEN}, Who.PAGE: {Need.PAGE}, Who.BACK_END: set[Need]()}
+    needs = {*write.needs, *whose[write.by or who]}
     needs |= {Need.AGAIN} if not first else set()
     needs |= {Need.CONDITION} if write.stale else set()
+    if write.signed is not None:
+        return needs | {Need.SIGNED}
     if write.text is None or write.text == "null":
         return needs | {Need.NOTHING if write.text is None else Need.NULL}
     return needs if _only_texts(write.text) else needs | {Need.TYPES}
@@ -283,7 +292,59 @@ EXAM: Final = sets(
     warned=("/plan",),
     by=Who.PAGE,
 )
-# A writer who signs has the upper layer too: its cases belong here.
+BELOW: Final = replace(
+    EXAM,
+    text='{"page":"/exam","plan":"enterprise"}',
+    shown="page: /exam\nplan: free",
+    stored='{"page":"/exam","plan":"free"}',
+)
+
+
+def signs(claims: str, shown: str, stored: str | None, verified: tuple[str, ...] = ()) -> Write:
+    return Write(None, stored, shown, verified, by=Who.BACK_END, signed=claims)
+
+
+FREE: Final = signs(
+    '{"plan":"free"}', "page: /start\nplan: free", '{"page":"/start","plan":"free"}', ("plan",)
+)
+SIGNED = [
+    Case("what is signed lies above what a page said", (START, FREE), points=(1,)),
+    Case("a page writes below what is signed", (START, FREE, BELOW), points=(1, 2)),
+    Case(
+        "what is signed goes alone",
+        (START, FREE, BELOW, signs("{}", "page: /exam", '{"page":"/exam"}')),
+        points=(1, 3),
+    ),
+    Case(
+        "what is signed replaces what was signed",
+        (
+            START,
+            FREE,
+            signs(
+                '{"role":"coach"}', "page: /start\nrole: coach", '{"page":"/start","role":"coach"}', ("role",)
+            ),
+        ),
+        points=(1, 2),
+    ),
+    Case(
+        "what is signed says what is in force",
+        (START, FREE, signs('{"plan":"free"}', "", None)),
+        points=(1, 2),
+    ),
+    Case(
+        "a page claims otherwise beside what is signed",
+        (START, replace(BELOW, signed='{"plan":"free"}')),
+        points=(1,),
+    ),
+    Case(
+        "what nobody signed",
+        (
+            START,
+            Write(None, refused=Refusal("token_invalid", None), by=Who.BACK_END, signed="nobody.signed.this"),
+        ),
+        points=(1,),
+    ),
+]
 LAYERS = [
     Case("a page writes below what is verified", (START, PRO, EXAM), points=(1, 2)),
     Case(
@@ -356,7 +417,7 @@ RULED = [
     ),
     Case("a schema that strips refuses the rest", (IN_CA, IN_XX), rule=Rule.STRIP),
 ]
-CASES: Final = [*LAW, *TEXTS, *HOSTILE, *REFUSED, *LOST, *LAYERS, *RULED]
+CASES: Final = [*LAW, *TEXTS, *HOSTILE, *REFUSED, *LOST, *LAYERS, *SIGNED, *RULED]
 
 
 # --- what a case must leave
