@@ -7,7 +7,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
 export HOST PORT
-.PHONY: run test test-services test-browser check lock words bench bench-peers bench-read
+.PHONY: run test test-services test-browser check lock words bench bench-peers bench-read bench-context
 
 run: $(VENV)/.run
 	@$(BIN)/python manage.py migrate --no-input -v0
@@ -87,3 +87,8 @@ bench-peers: $(VENV)/.run $(BENCH_VENV)/.installed
 # Reading at scale, on a PostgreSQL and a Redis of its own: BENCH="--sessions 50000" is a quick look.
 bench-read: $(VENV)/.test
 	$(BIN)/python benchmarks/bench_read.py $(BENCH)
+
+# A context by itself, beside an empty view, on a PostgreSQL and a Redis of its own: BENCH="--profile PUT" shows where
+# its time goes.
+bench-context: $(VENV)/.test
+	$(BIN)/python benchmarks/bench_context.py $(BENCH)

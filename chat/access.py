@@ -18,13 +18,12 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.auth.models import User
 from django.core.signing import BadSignature, Signer
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from . import origins
 from .delivery import Plan
 from .errors import AuthenticationFailed, AuthenticationRequired, NotFound, OriginNotAllowed, PermissionDenied
-from .models import ApiToken, ChatMessageHistory, Mentor, Session
+from .models import ApiToken, ChatMessageHistory, Mentor, Session, statements
 from .payloads import PayloadWarning
 from .policies import Reader
 
@@ -166,12 +165,7 @@ def access_mentor(credentials: Credentials, tenant: str, name: str, username: st
 
 
 def _fresh_token(secret: str) -> TokenFacts:
-    row = (
-        ApiToken.objects.filter(digest=ApiToken.digest_of(secret), revoked_at=None)
-        .filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
-        .values_list("id", "name", "tenant_id", "mentor_id", "scope")
-        .first()
-    )
+    row = statements.token(ApiToken.digest_of(secret))
     if row is None:
         raise AuthenticationFailed()
     facts = TokenFacts(*row)

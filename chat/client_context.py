@@ -15,7 +15,7 @@ from uuid import UUID
 
 from . import admissions, strict_json, telemetry
 from .admissions import alike, warning
-from .models import SessionContextVersion
+from .models import SessionContextVersion, statements
 from .payloads import PayloadWarning
 from .policies import NONE, Policy, Reader
 from .signatures import Signed
@@ -202,9 +202,10 @@ def in_force(session_id: UUID, version: int) -> InForce:
     """The stored version: the truth that every cached text is held against."""
     if version == 0:
         return InForce()
-    row = SessionContextVersion.objects.values_list("text", "verified_keys")
-    text, verified_keys = row.get(session_id=session_id, number=version)
-    return InForce(text, tuple(verified_keys))
+    found = statements.context_text(session_id, version)
+    if found is None:
+        raise SessionContextVersion.DoesNotExist
+    return InForce(found[0], tuple(found[1]))
 
 
 def text_in_force(cached: str | None, digest: str, stored: Callable[[], InForce]) -> tuple[str, bool]:

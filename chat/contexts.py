@@ -262,7 +262,7 @@ def _fill_cache(session_id: UUID, version: int, text: str) -> None:
     """Whoever fills it looks afterwards whether another value came meanwhile: the last that is set is in force."""
     while True:
         cache.keep_context(session_id, text)
-        now = Session.objects.filter(pk=session_id).values_list("context_version", flat=True).first()
+        now = statements.context_version(session_id)
         if now is None:
             cache.forget_contexts([session_id])
         if now is None or now <= version:

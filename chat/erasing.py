@@ -134,7 +134,8 @@ def _sessions(tenant_id: int, user_id: str) -> QuerySet[Session]:
 def _said_elsewhere(tenant_id: int, user_id: str) -> QuerySet[ChatMessageHistory]:
     """What they said in other users' sessions, where a server named them as the sender."""
     theirs = ChatMessageHistory.objects.filter(session__tenant_id=tenant_id, sender_id=user_id)
-    return theirs.exclude(session__user_id=user_id, session__anonymous=False)
+    # Said aloud, so that the index of messages with a sender is found.
+    return theirs.exclude(sender_id="").exclude(session__user_id=user_id, session__anonymous=False)
 
 
 def _removed(sessions: Sequence[UUID]) -> tuple[Counter[str], dict[str, Any]]:

@@ -122,6 +122,7 @@ def _go_on_without(session: Session, version: SessionContextVersion, key: str) -
             "token": None,
             "user_message": None,
             "address_class": None,
+            "signed_by": version.signed_by,
         }
     )
     # Nothing has happened in it: the time for which the whole session is kept does not begin anew.

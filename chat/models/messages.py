@@ -107,6 +107,8 @@ class ChatMessageHistory(models.Model):
                 name="message_failed",
                 condition=models.Q(status__in=("failed", "interrupted")),
             ),
+            # What a user who is erased said in sessions of others; few messages name their sender.
+            models.Index(fields=["sender_id"], name="message_sender", condition=~models.Q(sender_id="")),
             # What was taken out of a session since a reader last looked.
             models.Index(
                 fields=["session", "deleted_at"],

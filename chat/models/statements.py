@@ -6,6 +6,7 @@ by one inside the transaction. The ORM says the same in fifteen times the CPU.
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -57,6 +58,15 @@ SELECT s.tenant_id, s.mentor_id, s.user_id, s.anonymous, s.context_version, s.co
   (SELECT {seconds_since_turn} FROM chat_chatmessagehistory r
     WHERE r.session_id = s.id AND r.sequence = s.next_sequence - %(rate_span)s)
 FROM chat_session s WHERE s.id = %(session)s {for_update}
+"""
+_BY_DIGEST = """
+SELECT t.id, t.name, t.tenant_id, t.mentor_id, t.scope FROM chat_apitoken t
+WHERE t.digest = %(digest)s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > {now})
+"""
+_VERSION_NOW = "SELECT s.context_version FROM chat_session s WHERE s.id = %(session)s"
+_TEXT_AND_KEYS = """
+SELECT v.text, v.verified_keys FROM chat_sessioncontextversion v
+WHERE v.session_id = %(session)s AND v.number = %(number)s
 """
 _CREATE = """
 INSERT INTO chat_session (id, tenant_id, mentor_id, user_id, anonymous, title, metadata, context_version,
@@ -155,6 +165,24 @@ UPDATE chat_chatmessagehistoryextra SET finish_reason = %(finish_reason)s, promp
   completion_tokens = %(completion_tokens)s, ttft_ms = %(ttft_ms)s, duration_ms = %(duration_ms)s, error = %(error)s
 WHERE message_id = %(answer)s {held}
 """
+
+
+def token(digest: str) -> Row | None:
+    """A token that is good now: id, name, tenant, mentor, scope."""
+    rows = _fetch_all("token", _BY_DIGEST, {"digest": digest})
+    return rows[0] if rows else None
+
+
+def context_version(session: uuid.UUID) -> int | None:
+    """The number of the version in force; None without such a session."""
+    rows = _fetch_all("version", _VERSION_NOW, {"session": session})
+    return rows[0][0] if rows else None
+
+
+def context_text(session: uuid.UUID, number: int) -> tuple[str, list[str]] | None:
+    """A version's text and its verified keys."""
+    rows = _fetch_all("text", _TEXT_AND_KEYS, {"session": session, "number": number})
+    return (rows[0][0], json.loads(rows[0][1])) if rows else None
 
 
 def lock_session(params: Params) -> Row | None:

@@ -223,15 +223,16 @@ def _written(
 ) -> Response:
     key, unseen = uuid_of(session_id), frozenset[str]()
     if grant:
-        caller = grant.caller
+        caller, view = grant.caller, grant.mentor.plan.policy.view(grant.caller.reads_as)
     else:
         caller, session = _writer(request, session_id)
-        unseen = _view(caller, session).unseen
+        view = _view(caller, session)
+        unseen = view.unseen
     sender = Sender(caller, DOOR, writes.address_class(request.META.get("REMOTE_ADDR", "")))
     asked = _write(request, lambda now: change(now, unseen), caller, text, token)
     begins = functools.partial(contexts.begin, grant=grant) if grant else contexts.write
     written = begins(key, asked=asked, sender=sender)
-    return _told(key, caller, written, list(grant.warnings) if grant else [])
+    return _told(key, caller, view, written, list(grant.warnings) if grant else [])
 
 
 def _writer(request: Request, session_id: str) -> tuple[Caller, Session]:
@@ -250,18 +251,15 @@ def _write(
     return Write(method, change, _conditions(request), idempotency_key, digest, token)
 
 
-def _told(session_id: UUID, caller: Caller, written: Written, warnings: list[Any]) -> Response:
+def _told(session_id: UUID, caller: Caller, view: View, written: Written, warnings: list[Any]) -> Response:
     """What was written, also where there is another value by now."""
-    session = Session.objects.select_related("mentor").filter(pk=session_id).first()
-    if session is None:
-        raise NotFound()
-    version = contexts.version_of(session, written.version)
+    version = contexts.version_of(Session(pk=session_id), written.version)
     body = {
         "session_id": str(session_id),
-        **shapes.context(version, _view(caller, session), inspected=_inspects(caller)),
+        **shapes.context(version, view, inspected=_inspects(caller)),
         "changed": written.changed,
         "warnings": [*warnings, *written.warnings],
     }
-    if written.created and session.anonymous:
+    if written.created and caller.kind == "anonymous":
         body["session_token"] = access.session_token(session_id)
     return Response(body, 201 if written.created else 200, headers={"ETag": writes.tag(written.version)})

@@ -32,7 +32,8 @@ _CONVERSATION: Final = named(
         }
     ),
 )
-_ERROR: Final = many(closed({"message": TEXT, "code": TEXT}))
+_POINTER: Final = said(TEXT, "Where within the field the fault is.")
+_ERROR: Final = many(closed({"message": TEXT, "code": TEXT, "pointer": _POINTER}, optional=("pointer",)))
 _REFUSED: Final[dict[str, Json]] = {
     "default": {
         "description": "It was refused, and nothing was changed.",

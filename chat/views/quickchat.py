@@ -203,7 +203,9 @@ def refused(error: Exception, context: dict[str, Any]) -> Response | None:
 def _refusal(status: int, faults: list[Detail], headers: dict[str, str]) -> Response:
     errors: dict[str, list[dict[str, str]]] = {}
     for fault in faults:
-        field = fault["pointer"].lstrip("/?").partition("/")[0] or "root"
+        field, within, _ = fault["pointer"].lstrip("/?").partition("/")
         told = {"message": fault["message"], "code": CODES.get(status, "BAD_REQUEST")}
-        errors.setdefault(field, []).append(told)
+        if within:  # a field has no name for what is within it
+            told["pointer"] = fault["pointer"]
+        errors.setdefault(field or "root", []).append(told)
     return Response({"errors": errors}, status, headers=headers)

@@ -212,8 +212,12 @@ export class Frame {
   // A frame may load more than once: the page's word is given to each.
   #greet(told) {
     const first = !this.#ready;
+    const early = this.#early.splice(0);
+    const forgets = ({ type }) => type === 'mentor:forget';
     this.#ready = true;
     this.#sentPage = undefined;
+    // Before what the page said after it: that is to stay.
+    early.filter(forgets).forEach((message) => this.#post(message));
     this.#hello();
     this.#tellMetadata();
     try {
@@ -221,7 +225,7 @@ export class Frame {
     } catch (error) {
       this.emit('error', { code: 'page_content_failed', message: String(error) });
     }
-    this.#early.splice(0).forEach((message) => this.#post(message));
+    early.filter((message) => !forgets(message)).forEach((message) => this.#post(message));
     if (first) this.emit('ready', told);
   }
 

@@ -128,3 +128,18 @@ def test_the_session_says_where_its_contexts_came_from(dora: Client, answer: Cha
         "set by the tenant's server, token crm over a WebSocket, with #3",
     ]
     assert page.link("Why this answer").startswith("/analytics/messages/")
+
+
+def test_what_was_signed_names_its_key_and_what_came_beside_it_does_not(
+    dora: Client, coach: Mentor, answer: ChatMessageHistory
+) -> None:
+    version = SessionContextVersion.objects.get(number=2)
+    version.author, version.token_id, version.signed_by = "anonymous", None, "k1"
+    version.verified_keys = ["price"]
+    version.save()
+    told = {row.split(" ")[0]: row for row in rows(look(dora, answer.pk))}
+    assert "Signed by the tenant's back end (key k1), brought by a visitor's page" in told["price"]
+    assert "Set by a visitor's page over a WebSocket" in told["user"] and "k1" not in told["user"]
+    page = Page(dora, f"/analytics/sessions/{answer.session_id}/")
+    note = "set by a visitor's page over a WebSocket, with #3, signed by key k1"
+    assert note in page.found(r'<p class="note">(set by .*?)</p>')[1]

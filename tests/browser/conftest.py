@@ -20,6 +20,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from tests.clients import fetch
+from tests.conformance.stage import slug
+from tests.conformance.table import MODEL, SCHEMA, SYSTEM, Rule
 from tests.faults.web import ROOT, Web
 from tests.model_server import ModelServer
 
@@ -101,6 +103,14 @@ def _document(origin: str) -> dict[str, Any]:
         {**coach, "slug": "quiet", "greeting_text": "Hello! What are you preparing for?"},
         {**coach, "slug": "anywhere", "allowed_origins": ["*"]},
         {**coach, "slug": "closed", "allow_anonymous": False},
+        {**coach, "slug": "law", "system_prompt": SYSTEM, "model": MODEL},
+        *(
+            {
+                **{**coach, "slug": slug("law", rule), "system_prompt": SYSTEM, "model": MODEL},
+                **{"context_schema": SCHEMA, "schema_mode": rule.value},
+            }
+            for rule in (Rule.ENFORCE, Rule.WARN, Rule.STRIP)
+        ),
     ]
     token = {"name": "backend", "scope": "write_all", "secret_env": "BACKEND"}
     keys = [{"kid": "k1", "secret_env": "SIGNING"}]

@@ -78,21 +78,6 @@ def test_of_two_contexts_before_a_prompt_the_latest_counts(
     assert read("/api/v1/sessions/")["results"][0]["context_version"] == 1
 
 
-def test_null_and_absent_change_nothing_and_an_empty_object_clears(
-    around: Callable[..., Around], model: ModelServer
-) -> None:
-    host = around()
-    host.tell(LICENSING)
-    host.shown.ask("One")
-    host.tell(None)
-    host.post({"type": "context", "page_content": ""})
-    host.shown.ask("Two")
-    assert last_prompt(model) == f"Two\n\n{CA_BLOCK}"
-    host.tell({})
-    host.shown.ask("Three")
-    assert last_prompt(model) == "Three"
-
-
 def test_what_is_no_json_object_is_refused_by_name_and_changes_nothing(
     around: Callable[..., Around], model: ModelServer
 ) -> None:

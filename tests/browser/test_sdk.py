@@ -231,6 +231,17 @@ def test_who_signs_out_leaves_nothing_behind(host: Host, model: ModelServer) -> 
     assert "secret" not in host.frame.frame.evaluate(kept)
 
 
+def test_what_is_said_after_forget_stays_though_no_frame_was_there_yet(
+    host: Host, model: ModelServer
+) -> None:
+    before = (
+        "<script>Mentor('setMetadata', {old: 1}); Mentor('forget'); Mentor('setMetadata', {now: 2});</script>"
+    )
+    host.open(before=before, attributes=IN_PLACE)
+    host.frame.ask("What do you know?")
+    assert "now: 2" in prompts(model)[-1] and "old" not in prompts(model)[-1]
+
+
 IN_PLACE = 'data-mentor="coach" data-container="#place"'
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,7 @@ from chat.writes import Change
 from ..clients import Socket, TalkMaker, fetch
 from ..model_server import Answer, ModelServer
 from ..visits import CA, NY, Visit
-from .conftest import bearer, is_kept_alike
+from .conftest import bearer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -116,71 +115,9 @@ def test_listeners_are_told(alice: Socket, returned: Socket, live: str, token: s
 # --- many at once
 
 
-def many() -> int:
-    return 200 if connection.vendor == "postgresql" else 40
-
-
 def history(session_id: object) -> list[tuple[int, Any]]:
     rows = SessionContextVersion.objects.filter(session=session_id).order_by("number")
     return list(rows.values_list("number", "value"))
-
-
-def put_until_told(url: str, session_id: object, n: int, token: str) -> Any:
-    """As a client does: what was not accepted is sent again, under the same key."""
-    headers = {**bearer(token), "Idempotency-Key": f"writer-{n}"}
-    for _ in range(40):
-        status, told = fetch(url, "PUT", path(session_id), {"client_context": {"n": n}}, headers)
-        if status == 200:
-            return told
-        assert status == 503, told
-        time.sleep(0.05)
-    raise AssertionError("never accepted")
-
-
-@pytest.mark.slow
-def test_many_writers_at_once_leave_one_history(
-    talk: TalkMaker, live: str, token: str, model: ModelServer, settings: Any
-) -> None:
-    settings.LIMIT_TURNS_PER_MINUTE_PER_SESSION = 0
-    one = talk(token=token, username="alice")
-    one.say("Hello.")
-    turns: list[int] = []
-    done = threading.Event()
-
-    def go_on() -> None:
-        while not done.is_set():
-            turns.append(one.say("And?", metadata={"turn": len(turns)}).version)
-
-    with ThreadPoolExecutor(many() + 1) as pool:
-        talking = pool.submit(go_on)
-        told = list(pool.map(lambda n: put_until_told(live, one.session_id, n, token), range(many())))
-        done.set()
-        talking.result()
-    rows = history(one.session_id)
-    assert [number for number, _ in rows] == list(range(1, many() + len(turns) + 1))
-    assert {answer["version"]: answer["client_context"] for answer in told}.items() <= dict(rows).items()
-    assert {version: {"turn": n} for n, version in enumerate(turns)}.items() <= dict(rows).items()
-    assert one.say("And at last?").version == len(rows)
-    last = SessionContextVersion.objects.get(session=one.session_id, number=len(rows))
-    key, value = next(iter(last.value.items()))
-    assert f"{key}: {value}\n</END" in json.loads(model.received[-1])["messages"][-1]["content"]
-    assert is_kept_alike(one.session_id)
-
-
-def test_the_cache_is_left_with_the_last_of_many(coach: Mentor, token: str) -> None:
-    visit = Visit(coach, token)
-    visit.turn()
-
-    def one(n: int) -> int:
-        try:
-            return set_to(visit, f'{{"n":{n}}}')
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(8) as pool:
-        versions = list(pool.map(one, range(24)))
-    assert sorted(versions) == list(range(1, 25))
-    assert is_kept_alike(visit.session)
 
 
 def test_only_one_of_many_under_one_condition_is_done(coach: Mentor, token: str, live: str) -> None:

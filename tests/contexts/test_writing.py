@@ -41,13 +41,6 @@ def test_what_is_put_is_in_force(backend: Writer, session: Session) -> None:
     assert Session.objects.get().next_sequence == 1
 
 
-def test_a_value_replaces_and_never_merges(backend: Writer, session: Session) -> None:
-    backend.put({"a": 1, "b": {"c": 2}})
-    assert backend.put({"b": {"d": 3}})["version"] == 2
-    assert backend.show()["client_context"] == {"b": {"d": 3}}
-    assert is_kept_alike(session.pk)
-
-
 @pytest.mark.parametrize("again", ['{"b": 2.0, "a": 1}', '{"a":1,"b":2}'])
 def test_an_equal_value_makes_no_version(backend: Writer, again: str) -> None:
     backend.put({"a": 1, "b": 2})
@@ -57,22 +50,12 @@ def test_an_equal_value_makes_no_version(backend: Writer, again: str) -> None:
     assert (SessionContextVersion.objects.count(), Session.objects.get().updated_at) == (1, before)
 
 
-def test_a_boolean_is_not_a_number(backend: Writer) -> None:
-    backend.put({"a": 1})
-    assert backend.put({"a": True})["version"] == 2
-
-
 def test_delete_clears(backend: Writer, session: Session) -> None:
     backend.put(CA)
     assert backend.at("DELETE") == (200, written(client_context={}, version=2, verified_keys=[]))
     assert backend.at("DELETE")[1]["changed"] is False
     assert backend.show()["client_context"] == {}
     assert is_kept_alike(session.pk)
-
-
-def test_the_text_keeps_its_senders_spelling(backend: Writer) -> None:
-    backend.at("PUT", '{"client_context": {"z": 1.10, "a": [1e2,  3]}, "x": 1}')
-    assert SessionContextVersion.objects.get().text == '{"z":1.10,"a":[1e2,3]}'
 
 
 @pytest.mark.parametrize(
@@ -366,4 +349,6 @@ def test_a_dead_cache_is_not_waited_for_and_loses_nothing(
     assert backend.put(CA)["version"] == 1
     assert cache._keeping_paused_until > 0
     assert backend.show()["client_context"] == CA
-    assert client_context.in_force(session.pk, 1).text == json.dumps(CA, separators=(",", ":"))
+    assert client_context.in_force(uuid.UUID(str(session.pk)), 1).text == json.dumps(
+        CA, separators=(",", ":")
+    )

@@ -114,6 +114,8 @@ def test_a_claim_against_what_was_signed_is_kept_out_and_it_is_told_why(
 ) -> None:
     signed = BackEnd(coach.tenant, coach, "EdDSA").sign(FREE)
     first = page.say("Hello?", metadata={"page": "home"}, metadata_token=signed)
+    home = keys(explain(first.generation_id)[1])["page"]["origin"]
+    assert (home["version"], home["signed_by"]) == (1, None)  # what came beside the token is nobody's word
     said = page.say("What may I do?", metadata=ENTERPRISE)
     assert b"plan: free" in model.received[-1] and b"enterprise" not in model.received[-1]
     written()

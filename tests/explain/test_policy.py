@@ -78,12 +78,12 @@ def test_its_prompt_has_a_mark_where_the_value_was(
     assert CANARY in sent and CARD not in sent and "D-1" not in sent
 
 
-def test_a_tenants_own_server_reads_what_was_sent(said: Reply, explain: Ask, model: ModelServer) -> None:
-    told = explain(said.generation_id)[1]
-    assert told["body"].encode() == model.received[-1]
-    assert keys(told)["secret"]["value"] == {"name": CANARY}
-    assert keys(told)["card"]["value"] == "•••1234"
-    assert told["complete"] is True
+def test_a_tenants_token_reads_as_its_staff_do(
+    said: Reply, explain: Ask, staff: dict[str, str], reader: str
+) -> None:
+    told = explain(said.generation_id, staff)[1]
+    assert explain(said.generation_id)[1] == told
+    assert explain(said.generation_id, bearer(reader))[1] == told
 
 
 def test_no_surface_of_why_and_what_if_tells_staff(
@@ -120,7 +120,7 @@ def test_what_is_hidden_today_is_hidden_of_old_answers(
     told = explain(answer, staff)[1]
     assert CANARY not in json.dumps(told) and CARD not in json.dumps(told)
     assert told["schema"] is None
-    assert "card: [hidden]" in told["request"]["messages"][-1]["content"]
+    assert "card: •••1234" in told["request"]["messages"][-1]["content"]
 
 
 def test_what_was_left_out_for_want_of_room(coach: Mentor, alice: Socket, explain: Ask, preview: Ask) -> None:
@@ -170,7 +170,10 @@ def test_a_preview_reads_as_the_prompt_that_is_then_sent(
 ) -> None:
     told = preview(alice.session_id, {"metadata": {**CONTEXT, "stateCode": "NY"}, "prompt": "And now?"})[1]
     alice.say("And now?", metadata={**CONTEXT, "stateCode": "NY"})
-    assert told["body"].encode() == model.received[-1]
+    sent = json.loads(model.received[-1])["messages"][-1]["content"]
+    assert CANARY in sent
+    seen = sent.replace(json.dumps(CONTEXT["secret"], separators=(",", ":")), "[hidden]")
+    assert told["request"]["messages"][-1]["content"] == seen
     assert told["left_out"] == {"desk": "hidden", "n": "not_listed"}
 
 
@@ -182,10 +185,6 @@ def test_a_sessions_own_choice_counts(alice: Socket, preview: Ask, model: ModelS
     assert told["body"].encode() == model.received[-1]
     off = preview(alice.session_id, {"include_metadata_in_prompt": False})[1]
     assert (off["delivery"], off["left_out"]) == ("off", {"n": "off"})
-
-
-def test_a_token_reads_with_its_own_headers(said: Reply, explain: Ask, reader: str) -> None:
-    assert explain(said.generation_id, bearer(reader))[1]["complete"] is True
 
 
 # --- what is not kept
