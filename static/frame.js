@@ -14,6 +14,8 @@ const fragment = fragmentOf(location.hash);
 // Where it is read it is taken out: an address is copied, and kept in histories.
 if (fragment.token !== null) history.replaceState(null, '', location.pathname + location.search);
 
+const OF_A_CONTEXT = new Set(['schema_violation', 'metadata_too_large']);
+
 class Frame {
   #sentToken;
 
@@ -94,8 +96,9 @@ class Frame {
 
   #refused(message) {
     const { error } = message;
-    // One that was refused would be refused again: the page signs another.
-    if (error.code.startsWith('token_')) this.host.spent(message.signed);
+    // What was refused would be refused again, and with it every message of its user: the page says another.
+    if (error.code.startsWith('token_') || OF_A_CONTEXT.has(error.code)) this.host.spent(message.signed);
+    if (OF_A_CONTEXT.has(error.code)) this.host.refused(message.metadata);
     if (message.metadata === undefined && message.signed === undefined) return;
     const faults = error.details.map((detail) => ({ code: error.code, ...detail }));
     this.#stored(message, { applied: false, changed: false, warnings: faults });

@@ -52,6 +52,11 @@ export class Host {
     if (this.token === token) this.token = undefined;
   }
 
+  /** The server does not take this metadata: what is in force stays, until the page says something else. */
+  refused(text) {
+    if (text !== undefined && this.metadata === text) this.metadata = undefined;
+  }
+
   /** What the address brought, for a session that the page says nothing about. */
   begin(metadata) {
     const { text, faults } = metadataOf(metadata, this.limits.metadata_bytes);

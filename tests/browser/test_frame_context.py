@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.model_server import ModelServer
 
@@ -170,3 +171,23 @@ def test_a_page_full_of_styles_and_scripts_is_read_without_a_complaint(
     text = last_prompt(model).split("\n\n", 1)[1]
     assert "One two" in text and "A cell" in text and "State | Hours\nCA | 52" in text
     assert "first\nsecond\n\nafter" in text and "color" not in text and "no" not in text.split()
+
+
+def test_a_context_that_the_mentor_refuses_does_not_stay_in_its_users_way(
+    around: Callable[..., Around], model: ModelServer
+) -> None:
+    host = around("/embed/school/law-enforce/")
+    host.tell({"stateCode": "CA"})
+    host.shown.ask("First?")
+    host.tell({"stateCode": "XX"})
+    host.shown.type("Second?")
+    told = host.heard("mentor:context-stored", number=2)
+    assert (told["applied"], told["version"]) == (False, 1)
+    assert [one["pointer"] for one in told["warnings"]] == ["/metadata/stateCode"]
+    expect(host.shown.frame.get_by_text("This message was not accepted.")).to_be_visible()
+    host.shown.frame.get_by_role("button", name="Try again").click()
+    host.heard("mentor:message", number=4)
+    assert "Second?" in last_prompt(model) and "stateCode: CA\n" in last_prompt(model)
+    assert host.tell({"stateCode": "NY"})["pending"]
+    host.shown.ask("Third?")
+    assert "stateCode: NY\n" in last_prompt(model)

@@ -96,7 +96,7 @@ def test_a_turn_says_which_message_and_token_brought_it(talk: TalkMaker, token: 
     one.say("Hello.", metadata={"n": 1})
     row = SessionContextVersion.objects.get()
     asked = ChatMessageHistory.objects.get(role="user")
-    assert (row.message_id, row.token_id is not None, row.address_class) == (asked.pk, True, None)
+    assert (row.message_id, row.token_id is not None, row.address_class) == (asked.pk, True, "loopback")
 
 
 def test_listeners_are_told(alice: Socket, returned: Socket, live: str, token: str) -> None:
