@@ -7,10 +7,11 @@ that pyarrow alone reads. Both spellings give the same text; a test walks them s
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from chat.filters.conditions import MISSING, type_of
+from chat.filters.conditions import MISSING, Path, type_of
 from chat.models.conditions import Sql, at_sql
 from chat.strict_json import dumps
 
@@ -50,7 +51,7 @@ def cell_sql(column: Column, form: Form, *, keeps: bool = False) -> Sql:
     if keeps:
         column = shown.column(column)
     if column.kind == "value":
-        return _value_sql(column, form)
+        return _value_sql(column, form, shown.value_sql if keeps else at_sql)
     sql = _plain_sql(column, form)
     return shown.text_sql(sql) if keeps and column.kind == "context" else sql, []
 
@@ -91,9 +92,9 @@ def _in_force_sql(context: str) -> str:
     return f"CASE WHEN s.version_value = {context} THEN s.version_text ELSE {written} END"
 
 
-def _value_sql(column: Column, form: Form) -> Sql:
+def _value_sql(column: Column, form: Form, at: Callable[[str, Path], Sql]) -> Sql:
     """What stands at a path of a context. The cell of a scalar is its text, and of null it is empty."""
-    value, params = at_sql(column.sql, column.path)
+    value, params = at(column.sql, column.path)
     nested = f"WHEN jsonb_typeof({value}) IN ('object', 'array') THEN {compact_sql(value)}"
     text = f"({value} #>> '{{}}')"
     if form == "jsonl" or (form == "arrow" and column.value_type == "json"):

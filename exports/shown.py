@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from chat.filters.conditions import Path
 from chat.masks import LONG_ENOUGH, MASK
+from chat.models.conditions import Sql, at_sql
 from chat.policies import View
 from chat.strict_json import dumps
 
@@ -33,9 +35,8 @@ def policies(views: Mapping[int, View]) -> str:
 
 
 def column(one: Column) -> Column:
-    """The column with no more in its expression than is shown; a context's text is cut by `text_sql`."""
-    if one.kind == "value":
-        return replace(one, sql=document_sql(one.sql))
+    """The column with no more in its expression than is shown; a context's text is cut by `text_sql`,
+    what stands in it by `value_sql`."""
     if one.sql == STORED_CONTENT:
         sql = f"CASE WHEN {HIDDEN} IS NULL THEN {STORED_CONTENT} ELSE {OWN_WORDS} END"
         return replace(one, sql=sql)
@@ -51,16 +52,24 @@ def text_sql(text: str) -> str:
     FROM json_each(({text})::json) WITH ORDINALITY AS k (key, value, n) WHERE k.key <> ALL({HIDDEN})) END"""  # noqa: S608
 
 
-def document_sql(context: str) -> str:
-    """A context's jsonb."""
-    masks = f"""(SELECT jsonb_object_agg(k.key, {_mask_sql("jsonb")}) FROM jsonb_each({context}) AS k (key, value)
-    WHERE k.key = ANY({MASKED}) AND k.key <> ALL({HIDDEN}))"""  # noqa: S608
-    left = f"({context} - {HIDDEN}) || COALESCE({masks}, '{{}}')"
-    return f"(CASE WHEN {HIDDEN} IS NULL THEN {context} ELSE {left} END)"
+def value_sql(context: str, path: Path) -> Sql:
+    """What stands at a path of a context's jsonb. Scalars alone: a cell asks for it several times."""
+    value, params = at_sql(context, path)
+    mask, mask_params = _value_mask(context, path) if len(path) == 1 else ("NULL", [])
+    key = str(path[0])
+    sql = f"""(CASE WHEN {HIDDEN} IS NULL THEN {value} WHEN %s::text = ANY({HIDDEN}) THEN NULL
+    WHEN %s::text = ANY({MASKED}) THEN {mask} ELSE {value} END)"""
+    return sql, [*params, key, key, *mask_params, *params]
 
 
-def _mask_sql(kind: str) -> str:
+def _value_mask(context: str, path: Path) -> Sql:
+    value, params = at_sql(context, path)
+    sql = f"CASE WHEN {value} IS NOT NULL THEN to_jsonb({_mask_sql('jsonb', value)}) END"
+    return sql, params * sql.count(value)
+
+
+def _mask_sql(kind: str, value: str = "k.value") -> str:
     """As chat.policies.masked says it."""
-    text = "(k.value #>> '{}')"
-    is_long = f"{kind}_typeof(k.value) IN ('string', 'number') AND length({text}) >= {LONG_ENOUGH}"
+    text = f"({value} #>> '{{}}')"
+    is_long = f"{kind}_typeof({value}) IN ('string', 'number') AND length({text}) >= {LONG_ENOUGH}"
     return f"CASE WHEN {is_long} THEN '{MASK}' || right({text}, 4) ELSE '{MASK}' END"

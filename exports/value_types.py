@@ -64,9 +64,7 @@ def _in_sql(question: Question, columns: list[Column]) -> list[int]:
 def _bits_sql(column: Column, *, keeps: bool) -> Sql:
     row = "s" if keeps else "k"
     document = f"{row}.context" if column.sql == SNAPSHOT else f"({row}.context -> 'client_context')"
-    if keeps:
-        document = shown.document_sql(document)
-    value, params = at_sql(document, column.path)
+    value, params = (shown.value_sql if keeps else at_sql)(document, column.path)
     sql = _BITS_SQL.format(value=value)
     return sql, params * sql.count(value)
 
