@@ -29,7 +29,7 @@ from .errors import (
     SchemaViolation,
     TokenInvalid,
 )
-from .models import KeptWrite, Session, SessionContextVersion, statements
+from .models import KeptWrite, Session, SessionContextVersion, homes, statements
 from .payloads import PayloadWarning
 from .policies import policy_of
 from .refusals import Home, Kinds, Times
@@ -79,7 +79,7 @@ class Written:
 
 def version_of(session: Session, number: int) -> SessionContextVersion | None:
     """That version; None for number 0, before anything was set. Raises NotFound."""
-    found = session.context_versions.filter(number=number).first() if number else None
+    found = homes.version_of(session.pk, number) if number else None
     if found is None and number != 0:
         raise NotFound()
     return found
@@ -155,12 +155,7 @@ def _new(session_id: UUID, grant: Grant) -> statements.Params:
 
 
 def _locked(session_id: UUID) -> Session:
-    found = (
-        Session.objects.select_for_update(of=("self",))
-        .select_related("mentor", "tenant")
-        .filter(pk=session_id)
-        .first()
-    )
+    found = homes.session_at_home(session_id, locked=True)
     if found is None:
         raise NotFound()
     return found
@@ -223,7 +218,7 @@ def _decide(session: Session, asked: Write, sender: Sender) -> Decision:
 
 def _place(session: Session) -> signatures.Place:
     mentor = session.mentor
-    names = signatures.audience(mentor.unique_id, mentor.tenant.key, mentor.slug)
+    names = signatures.audience(mentor.unique_id, session.tenant.key, mentor.slug)
     return signatures.Place(session.pk, session.tenant_id, names, session.user_id)
 
 

@@ -18,7 +18,7 @@ from .access import Caller
 from .cache import forget_events
 from .errors import MessageExists, NotFound, PermissionDenied, RateLimited, TurnInProgress
 from .message_metadata import Attached
-from .models import ApiToken, ChatMessageHistory, ChatMessageHistoryExtra, MessageDebug, Session
+from .models import ApiToken, ChatMessageHistory, ChatMessageHistoryExtra, MessageDebug, Session, homes
 from .posts import Draft
 
 Role, Status = ChatMessageHistory.Role, ChatMessageHistory.Status
@@ -31,7 +31,7 @@ MINUTE = timedelta(seconds=60)
 def access_messages(caller: Caller, session_id: UUID) -> Session:
     """The session, for its own visitor and for its tenant's tokens and staff; else NotFound, as of a missing one."""
     access.check_session_token(caller, session_id)
-    session = Session.objects.select_related("mentor", "tenant").filter(id=session_id).first()
+    session = homes.session_at_home(session_id)
     if session is None or not (is_visitors(caller, session) or access.may_inspect(caller, session)):
         raise NotFound()
     return session

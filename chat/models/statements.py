@@ -169,19 +169,19 @@ WHERE message_id = %(answer)s {held}
 
 def token(digest: str) -> Row | None:
     """A token that is good now: id, name, tenant, mentor, scope."""
-    rows = _fetch_all("token", _BY_DIGEST, {"digest": digest})
+    rows = fetch("token", _BY_DIGEST, {"digest": digest})
     return rows[0] if rows else None
 
 
 def context_version(session: uuid.UUID) -> int | None:
     """The number of the version in force; None without such a session."""
-    rows = _fetch_all("version", _VERSION_NOW, {"session": session})
+    rows = fetch("version", _VERSION_NOW, {"session": session})
     return rows[0][0] if rows else None
 
 
 def context_text(session: uuid.UUID, number: int) -> tuple[str, list[str]] | None:
     """A version's text and its verified keys."""
-    rows = _fetch_all("text", _TEXT_AND_KEYS, {"session": session, "number": number})
+    rows = fetch("text", _TEXT_AND_KEYS, {"session": session, "number": number})
     return (rows[0][0], json.loads(rows[0][1])) if rows else None
 
 
@@ -192,7 +192,7 @@ def lock_session(params: Params) -> Row | None:
     context version, context digest, next sequence, delivery, running turn, fence, busy, the mentor's revision,
     token good, id of a message with that client_message_id, seconds since the turn that many sequences ago.
     """
-    rows = _fetch_all("lock", _LOCK, params)
+    rows = fetch("lock", _LOCK, params)
     return rows[0] if rows else None
 
 
@@ -205,12 +205,12 @@ def create_session(params: Params) -> bool:
 
 def history(params: Params) -> list[tuple[str, str]]:
     """(role, own words) of the messages before `sequence` that a model is shown, oldest first."""
-    return [(role, words) for role, words, _ in _fetch_all("history", _HISTORY, params)][::-1]
+    return [(role, words) for role, words, _ in fetch("history", _HISTORY, params)][::-1]
 
 
 def history_then(params: Params) -> list[tuple[str, str | None]]:
     """The same as it was when the question at `sequence` was asked; None for words that were removed since."""
-    return [(role, words) for role, words, _ in _fetch_all("history-then", _HISTORY_THEN, params)][::-1]
+    return [(role, words) for role, words, _ in fetch("history-then", _HISTORY_THEN, params)][::-1]
 
 
 def write_turn(params: Params, *, new_context: bool) -> list[tuple[str, str]]:
@@ -282,7 +282,8 @@ def _write_and_read(name: str, pieces: list[str], params: Params) -> list[tuple[
         return [(role, words) for role, words, _ in cursor.fetchall()][::-1]
 
 
-def _fetch_all(name: str, read: str, params: Params) -> list[Any]:
+def fetch(name: str, read: str, params: Params) -> list[Any]:
+    """The rows of a statement, prepared under its name on PostgreSQL."""
     (sql,) = _pieces(name, [read])
     if connection.vendor == "postgresql":
         return _prepared(sql, params)
