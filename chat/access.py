@@ -7,7 +7,6 @@ turn's first statement (see turns.begin), so a revoked token or an edited mentor
 from __future__ import annotations
 
 import dataclasses
-import time
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
@@ -26,6 +25,7 @@ from .errors import AuthenticationFailed, AuthenticationRequired, NotFound, Orig
 from .models import ApiToken, ChatMessageHistory, Mentor, Session, statements
 from .payloads import PayloadWarning
 from .policies import Reader
+from .remembered import Remembered
 
 NO_MENTOR = "There is no such mentor here, or it asks its users to sign in."
 CACHE_SECONDS = 30.0
@@ -111,26 +111,7 @@ class Grant:
     warnings: tuple[PayloadWarning, ...] = ()
 
 
-class _Cached:
-    """A small cache by key for rows that are checked again in the turn itself."""
-
-    def __init__(self) -> None:
-        self._kept: dict[Any, tuple[float, Any]] = {}
-
-    def get(self, key: Any) -> Any:
-        until, value = self._kept.get(key, (0.0, None))
-        return value if until > time.monotonic() else None
-
-    def put(self, key: Any, value: Any) -> None:
-        if len(self._kept) > 10_000:
-            self._kept.clear()
-        self._kept[key] = (time.monotonic() + CACHE_SECONDS, value)
-
-    def clear(self) -> None:
-        self._kept.clear()
-
-
-_mentors, _tokens = _Cached(), _Cached()
+_mentors, _tokens = Remembered(CACHE_SECONDS), Remembered(CACHE_SECONDS)
 
 
 def forget() -> None:

@@ -9,7 +9,17 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     {"errors", "limits", "strict_json", "payloads", "placeholders", "prompts", "filters"}
     | {"changes", "wire_names", "reading", "origins", "message_metadata", "posts", "told"}
-    | {"writes", "patches", "schemas", "policies", "admissions", "delivery", "masks", "secret_keys"},
+    | {
+        "writes",
+        "patches",
+        "schemas",
+        "policies",
+        "admissions",
+        "delivery",
+        "masks",
+        "remembered",
+        "secret_keys",
+    },
     {"llm", "cache", "telemetry", "news"},
     {"models", "database"},
     {
