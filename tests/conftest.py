@@ -21,6 +21,7 @@ from chat import access, cache, database, turns
 from chat.models import ApiToken, Mentor, Tenant
 
 from .clients import Socket, Stream
+from .emptying import instead_of_flushing
 from .model_server import ModelServer
 from .services import free_port
 from .visits import CA, Visit
@@ -47,6 +48,10 @@ class ThreadedServer(uvicorn.Server):
     def stop(self) -> None:
         self.should_exit = True
         self.thread.join(10)
+
+
+def pytest_sessionstart() -> None:
+    instead_of_flushing()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
