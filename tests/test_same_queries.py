@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,15 +15,31 @@ from django.test.utils import CaptureQueriesContext
 
 from chat import access
 from chat.errors import ChatError
-from chat.models import ChatMessageHistory, Mentor, Session, Tenant
+from chat.models import ChatMessageHistory, Mentor, Session, Tenant, statements
 
 
 def statements_of(call: Callable[[], object]) -> list[str]:
     """The SQL of a call that is refused, less the ids and times in it."""
-    with CaptureQueriesContext(connection) as queries, pytest.raises(ChatError):
+    with CaptureQueriesContext(connection) as queries, prepared() as more, pytest.raises(ChatError):
         call()
     varies = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}|\d{4}-\d\d-\d\d [\d:.+]+")
-    return [varies.sub("…", query["sql"]) for query in queries]
+    return [varies.sub("…", sql) for sql in [*(query["sql"] for query in queries), *more]]
+
+
+@contextlib.contextmanager
+def prepared() -> Iterator[list[str]]:
+    """PostgreSQL's prepared statements, which Django does not see, as they are run."""
+    seen, run = list[str](), statements._prepared
+
+    def noted(sql: str, params: statements.Params) -> list[Any]:
+        seen.append(f"{sql} {params}")
+        return run(sql, params)
+
+    statements._prepared = noted
+    try:
+        yield seen
+    finally:
+        statements._prepared = run
 
 
 @pytest.mark.parametrize("kind", ["token", "staff", "anonymous"])
