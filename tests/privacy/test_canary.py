@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -56,12 +56,17 @@ class Home:
 
     def __init__(self, url: str, mentor: Mentor, token: str, model: ModelServer) -> None:
         self.url, self.mentor, self.token, self.model = url, mentor, token, model
+        self.sockets: list[Socket] = []
+
+    def socket(self, user: str) -> Socket:
+        self.sockets.append(Socket(self.url, "demo", "coach", token=self.token, username=user))
+        return self.sockets[-1]
 
     def live_in(self, word: str) -> Socket:
         """A user whose every word, id and value has this word in it."""
         self.model.enqueue(Answer([f"You said {word}."]))
         user = f"user-{word}"
-        socket = Socket(self.url, "demo", "coach", token=self.token, username=user)
+        socket = self.socket(user)
         metadata = {"stateCode": "CA", f"key-{word}": {"deep": [word]}, "plan": word}
         socket.say(f"I am {word}.", metadata=metadata, page_content=f"page {word}", client_message_id=word)
         poster = Poster(self.url, socket.session_id, bearer(self.token))
@@ -75,12 +80,15 @@ class Home:
 
 
 @pytest.fixture
-def home(live: str, coach: Mentor, token: str, model: ModelServer) -> Home:
+def home(live: str, coach: Mentor, token: str, model: ModelServer) -> Iterator[Home]:
     forget_earlier_tests()
     Tenant.objects.update(pinned_keys=["plan"])
     coach.keep_page_content = True
     coach.save()
-    return Home(live, coach, token, model)
+    home = Home(live, coach, token, model)
+    yield home
+    for socket in home.sockets:
+        socket.close()
 
 
 def files(tenant: Tenant) -> list[Export]:
@@ -163,7 +171,7 @@ def test_it_is_safe_to_run_twice(home: Home, demo: Tenant, capsys: Any) -> None:
 
 def test_a_running_turn_is_stopped_and_nothing_comes_back(home: Home) -> None:
     home.model.enqueue(Answer([f"{CANARY} "] * 400, gap=0.05))
-    socket = Socket(home.url, "demo", "coach", token=home.token, username=f"user-{CANARY}")
+    socket = home.socket(f"user-{CANARY}")
     socket.put(socket.payload(f"I am {CANARY}.", metadata={"plan": CANARY}))
     while "data" not in socket.get():
         pass

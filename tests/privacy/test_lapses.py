@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -137,8 +138,8 @@ def test_twice_is_once_also_for_keys_that_look_like_numbers(keeping: Mentor, ali
 
 
 def test_other_mentors_keep_theirs(keeping: Mentor, tutor: Mentor, live: str, token: str) -> None:
-    talk = Socket(live, "demo", "tutor", token=token, username="alice")
-    talk.say("Hello.", metadata=SENT)
+    with closing(Socket(live, "demo", "tutor", token=token, username="alice")) as talk:
+        talk.say("Hello.", metadata=SENT)
     age(31)
     assert lapses.lapse() == {}
 
