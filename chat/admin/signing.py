@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
 
 from ..models import SigningKey
 from ..models.signing import check_material, new_secret
-from .scope import TenantFilter, TenantScoped, is_superuser
+from .revoking import Revocable
+from .scope import TenantFilter
 
 if TYPE_CHECKING:
     _Form = forms.ModelForm[SigningKey]
@@ -53,14 +52,17 @@ class SigningKeyForm(_Form):
         return new_secret()
 
 
-class SigningKeyAdmin(TenantScoped):
+class SigningKeyAdmin(Revocable):
     tenant_lookup = "tenant_id"
+    issued_template = "admin/chat/signingkey/issued.html"
+    revoke_template = "admin/chat/signingkey/revoke.html"
+    looked_up_by = ("tenant", "algorithm__exact")
+    named_by = "kid"
     form = SigningKeyForm
     list_display = ("kid", "tenant", "algorithm", "state", "created_at", "revoked_at")
     list_filter = (TenantFilter, "algorithm")
     list_select_related = ("tenant",)
     search_fields = ("kid",)
-    actions = ("revoke",)
 
     def get_fields(self, request: HttpRequest, obj: SigningKey | None = None) -> Any:
         if obj is None:
@@ -71,13 +73,6 @@ class SigningKeyAdmin(TenantScoped):
         """A key never changes: another one is another key."""
         return self.get_fields(request, obj) if obj else ()
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """No lookups by hand in the address: they could feel for a secret."""
-        return lookup in ("tenant", "algorithm__exact")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_superuser(request)
-
     def save_model(self, request: HttpRequest, obj: SigningKey, form: Any, change: bool) -> None:
         if change:
             return
@@ -85,32 +80,8 @@ class SigningKeyAdmin(TenantScoped):
         added = SigningKey.add(obj.tenant, kid=obj.kid, algorithm=obj.algorithm, material=given["material"])
         obj.pk, obj.material, obj.created_at = added.pk, added.material, added.created_at
 
-    def response_add(
-        self, request: HttpRequest, obj: SigningKey, post_url_continue: str | None = None
-    ) -> HttpResponse:
-        """The page with the secret answers the form itself: a redirect would have to keep it somewhere."""
-        if obj.algorithm == SigningKey.Algorithm.EDDSA:
-            return super().response_add(request, obj, post_url_continue)
-        context = self._page(request, "Signing key issued", key=obj)
-        return TemplateResponse(request, "admin/chat/signingkey/issued.html", context)
-
-    @admin.action(description="Revoke selected signing keys", permissions=["change"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[SigningKey]) -> HttpResponse | None:
-        """Asks first: what was signed with these keys is refused from the next payload on."""
-        usable = queryset.filter(revoked_at=None)
-        if request.POST.get("confirmed"):
-            keys = list(usable)
-            for key in keys:
-                key.revoke()
-                self.log_change(request, key, "Revoked.")
-            self.message_user(request, f"Revoked: {', '.join(key.kid for key in keys) or 'none'}.")
-            return None
-        page = self._page(request, "Revoke signing keys", keys=usable)
-        return TemplateResponse(request, "admin/chat/signingkey/revoke.html", page)
-
-    def _page(self, request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:
-        site = self.admin_site.each_context(request)
-        return {**site, "opts": self.opts, "media": self.media, "title": title, **more}
+    def has_secret(self, row: SigningKey) -> bool:
+        return row.algorithm == SigningKey.Algorithm.HS256
 
     @admin.display(description="public key")
     def public_key(self, key: SigningKey) -> str:
