@@ -20,8 +20,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from tests.clients import fetch
+from tests.conformance.cases import SCHEMA
 from tests.conformance.stage import slug
-from tests.conformance.table import MODEL, SCHEMA, SYSTEM, Rule
+from tests.conformance.table import MODEL, SYSTEM, Rule
 from tests.faults.web import ROOT, Web
 from tests.model_server import ModelServer
 

@@ -12,9 +12,10 @@ import redis
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from chat.cache import context_key
+from tests.conformance.cases import CASES, NY
 from tests.conformance.doors import performed, wanted
 from tests.conformance.stage import Place, Visit
-from tests.conformance.table import CASES, NY, Case, Loss, Rule, Who, told_alike
+from tests.conformance.table import Case, Loss, Rule, Who, told_alike
 from tests.faults.web import Web
 from tests.model_server import ModelServer
 

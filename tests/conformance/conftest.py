@@ -16,8 +16,9 @@ from chat.models import Mentor, SigningKey
 from tests.model_server import ModelServer
 from tests.services import free_port
 
+from .cases import NY, SCHEMA
 from .stage import Place, slug
-from .table import MODEL, NY, SCHEMA, SYSTEM, Loss, Rule
+from .table import MODEL, SYSTEM, Loss, Rule
 
 
 def rows(sql: str, *params: Any) -> list[tuple[Any, ...]]:

@@ -6,9 +6,10 @@ import os
 
 import pytest
 
+from .cases import CASES
 from .doors import DOORS, OverSocket, OverStream, performed, wanted
 from .stage import Place, Visit
-from .table import CASES, Case, Loss, Outcome, told_alike
+from .table import Case, Loss, Outcome, told_alike
 
 AT_HOME = [case for case in CASES if Loss.DEAD not in case.losses]
 needs_redis = pytest.mark.skipif(not os.environ.get("REDIS_URL"), reason="needs Redis: make test-services")

@@ -9,8 +9,9 @@ import pytest
 
 from tests.browser.doors import BROWSER_DOORS
 
+from .cases import CASES
 from .doors import DOORS, LEFT_OUT, Door, OverSocket, OverStream
-from .table import CASES, Case, Need, Who, needs_of
+from .table import Case, Need, Who, needs_of
 
 ALL = [*DOORS, *BROWSER_DOORS]
 CHAT = Path(__file__).parent.parent.parent / "chat"
